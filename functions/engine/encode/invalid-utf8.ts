@@ -1,0 +1,40 @@
+import { isUtf8 } from 'node:buffer';
+
+/**
+ * The ordinal of the first member, in the first line of a block of JSON Lines, that is not UTF-8; -1 if all is well. The server checks what it converts,
+ * but up to PostgreSQL 15 a value of the type "char" may be one byte of a character.
+ */
+export function fieldOfInvalidUtf8(block: Buffer): number {
+  if (isUtf8(block)) return -1;
+  for (let start = 0; start < block.length;) {
+    const end = block.indexOf(0x0a, start);
+    const line = block.subarray(start, end < 0 ? block.length : end);
+    if (!isUtf8(line)) return memberOfInvalidUtf8(line);
+    start += line.length + 1;
+  }
+  return 0;
+}
+
+function memberOfInvalidUtf8(line: Buffer): number {
+  let member = 0;
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i];
+    if (c === 0x22) i = stringEnd(line, i);
+    else if (c === 0x7b || c === 0x5b) depth++;
+    else if (c === 0x7d || c === 0x5d) depth--;
+    else if (c === 0x2c && depth === 1) {
+      if (!isUtf8(line.subarray(from, i))) return member;
+      member++;
+      from = i;
+    }
+  }
+  return member;
+}
+
+function stringEnd(line: Buffer, quote: number): number {
+  let i = quote + 1;
+  while (i < line.length && line[i] !== 0x22) i += line[i] === 0x5c ? 2 : 1;
+  return i;
+}

@@ -1,0 +1,32 @@
+import type { Claim, Commit, Json } from '../ledger/ledger.ts';
+import type { JobContext } from './job.ts';
+
+/**
+ * Claims a head for this job. A worker of a job that died may have frozen in the middle of its last commit and finished it after that job's report was closed:
+ * such a commit is named by no report, so this job names it again as its own. A commit that the closed report has is left alone: nothing is named twice.
+ */
+export async function claimHead(context: JobContext, head: string, worker: string, initial: Json): Promise<Claim> {
+  const claim = await context.lease.claim(head, worker, initial);
+  const last = claim.head.lastCommit;
+  if (last === undefined || last.job === context.lease.job || last.objects.length === 0) return claim;
+  if (!(await isUnreported(context, last))) return claim;
+  context.log.log('WARNING', 'commit-adopted', { stream: last.stream, head, job: last.job, objects: last.objects.length });
+  await claim.commit({
+    stream: last.stream,
+    tableVersion: last.tableVersion,
+    objects: last.objects,
+    rowsRead: last.rowsRead,
+    after: last.after,
+    facts: last.facts,
+  });
+  return claim;
+}
+
+async function isUnreported(context: JobContext, commit: Commit): Promise<boolean> {
+  const record = await context.ledger.job(commit.job);
+  // Forgotten jobs are older than the retention of reports: whatever they committed was reported long ago.
+  if (record === undefined || record.error?.code !== 'job-died') return false;
+  const report = await context.ledger.report(commit.job);
+  const [first] = commit.objects;
+  return report !== undefined && first !== undefined && !report.includes(JSON.stringify(first.key));
+}

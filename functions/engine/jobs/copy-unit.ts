@@ -1,0 +1,161 @@
+import type { CopyRange, CopyStart, KeyBookmark } from '../model/bookmark.ts';
+import { parseStreamState, streamItems } from '../model/stream-state.ts';
+import type { CutCopy } from '../model/stream-state.ts';
+import { rangesLeft } from '../plan/plan.ts';
+import type { Unit } from '../plan/plan.ts';
+import type { Json } from '../ledger/ledger.ts';
+import type { SourceSession } from '../source/source.ts';
+import { activate } from './activate.ts';
+import { claimHead } from './claim-head.ts';
+import type { JobContext, JobStream } from './job.ts';
+import { commitFacts } from './commit-facts.ts';
+import { columnNames, emptyBookmark, identityOf, updateState } from './stream-store.ts';
+import { writeBatch } from './write-batch.ts';
+import type { WrittenBatch } from './write-batch.ts';
+
+/** A read that cannot be resumed commits after this many objects' worth of JSON, so that a commit stays within one item of the ledger. */
+const PARTIAL_COMMIT_OBJECTS = 400;
+
+interface UnitScope {
+  readonly context: JobContext;
+  readonly stream: JobStream;
+  readonly session: SourceSession;
+  readonly worker: string;
+  readonly signal: AbortSignal;
+}
+
+/** Begins a copy: reads a small table at once, cuts a large one. Returns the units that this adds to the job. */
+export async function startCopy(scope: UnitScope, version: number): Promise<readonly Unit[]> {
+  const { context, stream, session, signal } = scope;
+  // The bookmark from before the copy: what changes from now on is read again by key, whatever the copy saw of it.
+  const keyBookmark = stream.method === 'INCREMENTAL' ? await keyBookmarkNow(scope) : null;
+  const start = await session.startOfCopy(signal);
+  const ranges = await session.cut(stream.table, context.settings.rangeBytes, signal);
+  if (ranges.length <= 1) {
+    await copyWhole(scope, version, keyBookmark);
+    return [];
+  }
+  const copy: CutCopy = { start, total: ranges.length, done: '0'.repeat(ranges.length), schemaHash: stream.schemaHash, keyBookmark };
+  // Ranges first: a state that says "cut" must find them. Those of a copy that never got its state are overwritten by the next one.
+  await context.ledger.updateDocument(streamItems.ranges(stream.id), () => ({ version, ranges }) as unknown as Json);
+  await updateState(context, stream, (state) => ({ ...state, ...identityOf(stream), version, copy, resetAt: null }));
+  context.log.log('INFO', 'copy-cut', { stream: stream.id, version, ranges: ranges.length });
+  return rangesLeft(copy.done).map((range) => ({ kind: 'range', stream: stream.id, version, range }));
+}
+
+/** Reads one range of a cut copy. Returns the catch-up as a further unit when all other ranges are done by this. */
+export async function copyRange(scope: UnitScope, version: number, range: number): Promise<readonly Unit[]> {
+  const { context, stream, session, worker, signal } = scope;
+  const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
+  if (state?.copy === undefined || state.copy === null || state.version !== version || state.copy.done[range] !== '0') return [];
+  const spec = (await rangesOf(context, stream, version))[range];
+  if (spec === undefined) return [];
+
+  const claim = await claimHead(context, streamItems.copyHead(stream.id, version, range), worker, openCopy(stream));
+  if (stateOf(claim.head.bookmark) !== 'done') {
+    // The catch-up reads what appeared since the copy began: its rows carry a later position, so that they win over the ranges' rows.
+    const start = spec.kind === 'catch-up' ? { ...(await session.startOfCopy(signal)), oldestXid: state.copy.start.oldestXid } : state.copy.start;
+    const startedAt = context.clock.now().toISOString();
+    const written = await writeBatch(
+      context,
+      { stream, version, unit: { kind: 'copy', range }, batch: claim.head.batch + 1, fence: claim.fence, sequence: start.sequence, extractedAt: start.at },
+      (encoder, out) => session.copy({ table: stream.table, columns: columnNames(stream), range: spec, start }, encoder, out, signal),
+      signal,
+    );
+    await claim.commit({
+      stream: stream.id,
+      tableVersion: version,
+      objects: written.objects,
+      rowsRead: written.rowsRead,
+      after: { ...openCopy(stream), state: 'done' },
+      facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: written.batchedAt }),
+    });
+  }
+  const next = await markDone(scope, version, range);
+  await context.lease.retire(claim);
+  return next;
+}
+
+async function copyWhole(scope: UnitScope, wanted: number, keyBookmark: KeyBookmark | null): Promise<void> {
+  const { context, stream, session, worker, signal } = scope;
+  let version = wanted;
+  let claim = await claimHead(context, streamItems.copyHead(stream.id, version, 0), worker, openCopy(stream));
+  // Part of this version was committed by a read that cannot be resumed: it never becomes active, a fresh version begins.
+  while (claim.head.batch > 0 && stateOf(claim.head.bookmark) !== 'done') {
+    await context.lease.retire(claim);
+    version += 1;
+    claim = await claimHead(context, streamItems.copyHead(stream.id, version, 0), worker, openCopy(stream));
+  }
+  if (stateOf(claim.head.bookmark) !== 'done') {
+    const start: CopyStart = await session.startOfCopy(signal);
+    const startedAt = context.clock.now().toISOString();
+    const commit = async (batch: WrittenBatch, state: 'partial' | 'done') =>
+      claim.commit({
+        stream: stream.id,
+        tableVersion: version,
+        objects: batch.objects,
+        rowsRead: batch.rowsRead,
+        after: { ...openCopy(stream), state },
+        facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: batch.batchedAt }),
+      });
+    const written = await writeBatch(
+      context,
+      { stream, version, unit: { kind: 'copy', range: 0 }, batch: claim.head.batch + 1, fence: claim.fence, sequence: start.sequence, extractedAt: start.at },
+      (encoder, out) => session.copy({ table: stream.table, columns: columnNames(stream), range: { kind: 'whole' }, start }, encoder, out, signal),
+      signal,
+      {
+        everyJsonBytes: PARTIAL_COMMIT_OBJECTS * context.settings.rotateBytes,
+        commit: async (batch) => (await commit(batch, 'partial')).batch + 1,
+      },
+    );
+    await commit(written, 'done');
+  }
+  await activate(context, stream, worker, { version, keyBookmark });
+  await context.lease.retire(claim);
+}
+
+/** Marks a range done. The one worker whose mark completes the copy activates its version; the one that leaves only the catch-up adds it to the work. */
+async function markDone(scope: UnitScope, version: number, range: number): Promise<readonly Unit[]> {
+  const { context, stream, worker } = scope;
+  const now = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
+  if (now?.copy === undefined || now.copy === null || now.version !== version) return [];
+  if (markRange(now.copy.done, range).includes('0')) {
+    const after = await updateState(context, stream, (state) =>
+      state.copy === null || state.version !== version ? state : { ...state, copy: { ...state.copy, done: markRange(state.copy.done, range) } },
+    );
+    const left = after.copy === null ? [] : rangesLeft(after.copy.done);
+    const catchUp = (after.copy?.total ?? 0) - 1;
+    return left.length === 1 && left[0] === catchUp ? [{ kind: 'range', stream: stream.id, version, range: catchUp }] : [];
+  }
+  await activate(context, stream, worker, { version, keyBookmark: now.copy.keyBookmark });
+  await context.ledger.updateDocument(streamItems.ranges(stream.id), () => undefined);
+  return [];
+}
+
+async function rangesOf(context: JobContext, stream: JobStream, version: number): Promise<readonly CopyRange[]> {
+  const kept = (await context.ledger.document(streamItems.ranges(stream.id)))?.value as { readonly version: number; readonly ranges: readonly CopyRange[] } | undefined;
+  return kept?.version === version ? kept.ranges : [];
+}
+
+async function keyBookmarkNow(scope: UnitScope): Promise<KeyBookmark> {
+  const { stream, session, signal } = scope;
+  const from = emptyBookmark(stream);
+  await using read = await session.keyed(
+    { table: stream.table, columns: columnNames(stream), from, lookBack: stream.lookBack, maxRows: Number.MAX_SAFE_INTEGER },
+    signal,
+  );
+  return read.next;
+}
+
+/** The bookmark of a copy's head: whether its rows are all durable, partly (of a read that cannot be resumed), or not at all. */
+function openCopy(stream: JobStream): { readonly state: 'open' | 'partial' | 'done'; readonly table: string } {
+  return { state: 'open', table: stream.destinationTable };
+}
+
+function markRange(done: string, range: number): string {
+  return `${done.slice(0, range)}1${done.slice(range + 1)}`;
+}
+
+function stateOf(bookmark: Json): unknown {
+  return typeof bookmark === 'object' && bookmark !== null && 'state' in bookmark ? bookmark.state : undefined;
+}

@@ -1,0 +1,61 @@
+import { asUnexpected } from '../model/errors.ts';
+import type { ReplicationError } from '../model/errors.ts';
+import type { LoadingReport } from '../model/report.ts';
+import type { Engine } from './engine.ts';
+import { finishJob } from './finish-job.ts';
+import type { Budget } from './job.ts';
+import { startJob } from './start-job.ts';
+import type { JobRequest, NotStarted, StartedJob } from './start-job.ts';
+import { watchStopRequest } from './stop-request.ts';
+import { runWorker } from './worker.ts';
+
+export type RunOutcome = { readonly state: 'finished'; readonly report: LoadingReport; readonly error: ReplicationError | null } | NotStarted;
+
+/** One whole job in one process: plan, N workers, report. Never throws for a job that got its lease: its report says what happened. */
+export async function runJob(engine: Engine, request: JobRequest, budget: Budget): Promise<RunOutcome> {
+  const started = await startJob(engine, request, budget.abort);
+  if (started.state !== 'started') return started;
+  await using job = started;
+  const { context } = job;
+
+  const requested = new AbortController();
+  await using _watch = watchStopRequest(context, requested);
+  const stop = AbortSignal.any([budget.stop, requested.signal]);
+  const error = await runWorkers(job, { stop, abort: budget.abort });
+  const { open, held } = error === null ? await job.work.progress() : { open: 1, held: 0 };
+  const report = await finishJob({ ...engine, log: context.log }, context.lease, {
+    trigger: job.trigger,
+    startedAt: job.startedAt,
+    error,
+    selection: job.selection,
+    streams: context.streams,
+    allDone: open === 0 && held === 0,
+    stopped: stop.aborted || budget.abort.aborted,
+  });
+  return { state: 'finished', report, error };
+}
+
+/** Runs the workers side by side; the first failure that ends the job stops the others at once. */
+async function runWorkers(job: StartedJob, budget: Budget): Promise<ReplicationError | null> {
+  const { context, work } = job;
+  const failed = new AbortController();
+  const inner: Budget = { stop: budget.stop, abort: AbortSignal.any([budget.abort, failed.signal]) };
+  const workers = Array.from({ length: context.settings.workers }, async (_, index) => {
+    try {
+      await runWorker(context, work, `w${String(index)}`, inner);
+      return null;
+    } catch (error) {
+      const first = asUnexpected(failed.signal.aborted ? failed.signal.reason : error);
+      failed.abort(first);
+      return first;
+    }
+  });
+  const outcomes = await Promise.all(workers);
+  const error = outcomes.find((outcome) => outcome !== null) ?? null;
+  // Work that the user dropped did not fail: what was committed is reported, the next job goes on from there.
+  if (budget.abort.aborted && !context.lease.lost.aborted) return null;
+  if (error !== null) {
+    context.log.log('CRITICAL', 'job-failed', { code: error.code, message: error.message, remedy: error.remedy });
+  }
+  return error;
+}

@@ -1,0 +1,35 @@
+import type { KeyBookmark } from '../model/bookmark.ts';
+import { initialState, parseStreamState, streamItems } from '../model/stream-state.ts';
+import type { StreamState } from '../model/stream-state.ts';
+import type { Json } from '../ledger/ledger.ts';
+import type { JobContext, JobStream } from './job.ts';
+
+/** The bookmark of a key-based stream that has none yet. */
+export function emptyBookmark(stream: JobStream): KeyBookmark {
+  const key = stream.columns.find((column) => column.name === stream.replicationKey);
+  return { column: stream.replicationKey ?? '', type: key?.sqlType ?? '' };
+}
+
+/** Applies a change to a stream's state, which begins with what the configuration says. */
+export async function updateState(context: JobContext, stream: JobStream, change: (state: StreamState) => StreamState): Promise<StreamState> {
+  const after = await context.ledger.updateDocument(streamItems.state(stream.id), (now) => {
+    const state = parseStreamState(now) ?? initialState({ stream: stream.id, name: stream.table.name, ...identityOf(stream) });
+    return change(state) as unknown as Json;
+  });
+  return parseStreamState(after) ?? initialState({ stream: stream.id, name: stream.table.name, ...identityOf(stream) });
+}
+
+/** What of a stream's state follows the configuration and the catalog. */
+export function identityOf(stream: JobStream): Pick<StreamState, 'method' | 'replicationKey' | 'primaryKey' | 'destinationTable' | 'schemaHash'> {
+  const { method, replicationKey, primaryKey, destinationTable, schemaHash } = stream;
+  return { method, replicationKey, primaryKey, destinationTable, schemaHash };
+}
+
+export function columnNames(stream: JobStream): readonly string[] {
+  return stream.columns.map((column) => column.name);
+}
+
+/** A key bookmark as its head keeps it. */
+export function keyHeadBookmark(bookmark: KeyBookmark, stream: JobStream): Json {
+  return { ...bookmark, boundary: bookmark.boundary === undefined ? undefined : { ...bookmark.boundary }, table: stream.destinationTable };
+}

@@ -1,0 +1,253 @@
+import { errorReport, ReplicationError } from '../model/errors.ts';
+import { claimHead, retireHead } from './claim.ts';
+import { bodyOf, parseItem, readAs } from './items.ts';
+import type { Shelf } from './items.ts';
+import { keys } from './keys.ts';
+import { momentOf, Term } from './lease-term.ts';
+import type { Alarm, Moment } from './lease-term.ts';
+import type { Busy, Claim, Json, Lease } from './ledger.ts';
+import { isLease } from './shapes.ts';
+import type { LeaseItem } from './shapes.ts';
+import type { Written } from './store.ts';
+
+/** What taking and keeping a lease needs. */
+export interface LeaseScope extends Shelf {
+  readonly alarm: Alarm;
+}
+
+/**
+ * Takes the lease for a job. Whether another job's lease has expired is judged by this machine's wall clock: machines are taken to agree within a small part of a lease's time to
+ * live. If they do not, a lease may be taken too early, and then epochs and fences shut the earlier job out: no position moves wrongly, that job ends with an error.
+ */
+export async function acquireLease(
+  scope: LeaseScope,
+  { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
+): Promise<Lease | Busy> {
+  let item = await scope.store.get(scope.integration, keys.lease);
+  for (;;) {
+    const asked = momentOf(scope.clock);
+    const now = item === undefined ? undefined : parseItem(scope, item, isLease);
+    const isLive = now?.state === 'held' && Date.parse(now.expiresAt) > asked.wallMs;
+    if (now !== undefined && isLive && now.job !== job) return { state: 'busy', job: now.job, expiresAt: now.expiresAt };
+    // A job that has it already is asking again after an answer that was lost.
+    const epoch = (now?.epoch ?? 0) + (isLive ? 0 : 1);
+    const previous = now?.state === 'held' && now.job !== job ? { previous: now.job } : {};
+    const taken: LeaseItem = { state: 'held', job, epoch, expiresAt: expiry(asked, ttlMs, isLive ? now : undefined) };
+    const written = await scope.store.put(
+      scope.integration,
+      keys.lease,
+      bodyOf(taken, { what: 'the lease' }),
+      item?.revision ?? 0,
+    );
+    if (written.state === 'written')
+      return new HeldLease(scope, {
+        job,
+        epoch,
+        ...previous,
+        ttlMs,
+        asked,
+        expiresAt: taken.expiresAt,
+        revision: written.item.revision,
+      });
+    item = written.current;
+  }
+}
+
+/** Joins under the lease of a running job. One that has run out and that nobody has taken since is brought to life again. Throws `lease-lost`. */
+export async function joinLease(
+  scope: LeaseScope,
+  { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
+): Promise<Lease> {
+  let asked = momentOf(scope.clock);
+  let item = await scope.store.get(scope.integration, keys.lease);
+  for (;;) {
+    const now = item === undefined ? undefined : parseItem(scope, item, isLease);
+    if (item === undefined || now?.state !== 'held' || now.job !== job)
+      throw new ReplicationError('lease-lost', { job, integration: scope.integration });
+    const held = { job, epoch: now.epoch, ttlMs };
+    if (isFresh(now, asked, ttlMs))
+      return new HeldLease(scope, { ...held, asked, expiresAt: now.expiresAt, revision: item.revision });
+    asked = momentOf(scope.clock);
+    const renewed: LeaseItem = { ...now, expiresAt: expiry(asked, ttlMs, now) };
+    const written = await scope.store.put(scope.integration, keys.lease, bodyOf(renewed, { what: 'the lease' }), item.revision);
+    if (written.state === 'written')
+      return new HeldLease(scope, { ...held, asked, expiresAt: renewed.expiresAt, revision: written.item.revision });
+    item = written.current;
+  }
+}
+
+/** Who holds the lease, if it has not run out. */
+export async function leaseHolder(scope: Shelf): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
+  const now = (await readAs(scope, keys.lease, isLease))?.value;
+  if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime()) return undefined;
+  return { job: now.job, expiresAt: now.expiresAt };
+}
+
+interface Terms {
+  readonly job: string;
+  readonly epoch: number;
+  readonly previous?: string;
+  readonly ttlMs: number;
+  readonly asked: Moment;
+  readonly expiresAt: string;
+  readonly revision: number;
+}
+
+class HeldLease implements Lease {
+  readonly state = 'held';
+  readonly job: string;
+  readonly epoch: number;
+  readonly previous?: string;
+  readonly #scope: LeaseScope;
+  readonly #ttlMs: number;
+  readonly #lost = new AbortController();
+  #term: Term;
+  #revision: number;
+  #isOpen = true;
+  #renewal: Promise<void> = Promise.resolve();
+  #renewAlarm: ReturnType<Alarm> | undefined;
+  #expiryAlarm: ReturnType<Alarm> | undefined;
+
+  constructor(scope: LeaseScope, { job, epoch, previous, ttlMs, asked, expiresAt, revision }: Terms) {
+    this.#scope = scope;
+    this.job = job;
+    this.epoch = epoch;
+    if (previous !== undefined) this.previous = previous;
+    this.#ttlMs = ttlMs;
+    this.#revision = revision;
+    this.#term = new Term(asked, { ttlMs, expiresAtMs: Date.parse(expiresAt) });
+    this.#schedule(ttlMs / 3);
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Throws `lease-lost` if the lease is not held as far as is known here. A process that was frozen learns it here, before it writes. */
+  assertHeld(): void {
+    if (!this.#isOpen) throw this.#lossError();
+    if (this.#term.isOver(momentOf(this.#scope.clock))) throw this.lose();
+  }
+
+  /** Notes that it is no longer held, and gives the error to throw. */
+  lose(): ReplicationError<'lease-lost'> {
+    const error = this.#lossError();
+    this.#stop();
+    this.#lost.abort(error);
+    return error;
+  }
+
+  async claim(head: string, worker: string, initial: Json = null): Promise<Claim> {
+    return claimHead(this.#scope, this, { head, worker, initial });
+  }
+
+  async retire(claim: Claim): Promise<void> {
+    this.assertHeld();
+    await retireHead(this.#scope, { head: claim.head.id, fence: claim.fence });
+  }
+
+  async release(): Promise<void> {
+    this.#stop();
+    await this.#renewal;
+    let item = await this.#scope.store.get(this.#scope.integration, keys.lease);
+    while (item !== undefined) {
+      const now = parseItem(this.#scope, item, isLease);
+      if (now.state !== 'held' || now.job !== this.job || now.epoch !== this.epoch) return;
+      const released = bodyOf({ ...now, state: 'released' } satisfies LeaseItem, { what: 'the lease' });
+      const written = await this.#scope.store.put(this.#scope.integration, keys.lease, released, item.revision);
+      if (written.state === 'written') return;
+      item = written.current;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+    await this.#renewal;
+  }
+
+  #stop(): void {
+    this.#isOpen = false;
+    this.#renewAlarm?.cancel();
+    this.#expiryAlarm?.cancel();
+  }
+
+  /** One alarm to renew, one for the end of the term: a renewal may hang. */
+  #schedule(renewInMs: number): void {
+    this.#renewAlarm?.cancel();
+    this.#renewAlarm = this.#scope.alarm(Math.min(renewInMs, this.#leftMs()), () => {
+      this.#renewal = this.#renew();
+    });
+    this.#watchExpiry();
+  }
+
+  #watchExpiry(): void {
+    this.#expiryAlarm?.cancel();
+    this.#expiryAlarm = this.#scope.alarm(this.#leftMs(), () => {
+      if (!this.#isOpen) return;
+      if (this.#term.isOver(momentOf(this.#scope.clock))) this.lose();
+      else this.#watchExpiry();
+    });
+  }
+
+  #leftMs(): number {
+    return this.#term.endsAtMs - this.#scope.clock.now().getTime();
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const isRenewed = await this.#extend();
+      if (!this.#isOpen) return;
+      if (isRenewed) this.#schedule(this.#ttlMs / 3);
+      else this.lose();
+    } catch (error) {
+      if (!this.#isOpen) return;
+      this.#scope.logger.log('WARNING', 'lease-renewal-failed', { job: this.job, code: errorReport(error).code });
+      if (this.#term.isOver(momentOf(this.#scope.clock))) this.lose();
+      else this.#schedule(this.#ttlMs / 12);
+    }
+  }
+
+  /** Whether the job still has the lease. Its other workers renew it too: a refusal that brings a later expiry of the same job is as good as a write. */
+  async #extend(): Promise<boolean> {
+    const { store, integration, clock } = this.#scope;
+    let expected = this.#revision;
+    let now: LeaseItem = {
+      state: 'held',
+      job: this.job,
+      epoch: this.epoch,
+      expiresAt: new Date(this.#term.endsAtMs).toISOString(),
+    };
+    for (;;) {
+      const asked = momentOf(clock);
+      if (this.#term.isOver(asked)) return false;
+      const renewed: LeaseItem = { ...now, expiresAt: expiry(asked, this.#ttlMs, now) };
+      const written: Written = await store.put(integration, keys.lease, bodyOf(renewed, { what: 'the lease' }), expected);
+      if (written.state === 'written') return this.#hold(asked, renewed, written.item.revision);
+      if (written.current === undefined) return false;
+      now = parseItem(this.#scope, written.current, isLease);
+      if (now.state !== 'held' || now.job !== this.job || now.epoch !== this.epoch) return false;
+      if (isFresh(now, asked, this.#ttlMs)) return this.#hold(asked, now, written.current.revision);
+      expected = written.current.revision;
+    }
+  }
+
+  #hold(asked: Moment, item: LeaseItem, revision: number): true {
+    this.#term = new Term(asked, { ttlMs: this.#ttlMs, expiresAtMs: Date.parse(item.expiresAt) });
+    this.#revision = revision;
+    return true;
+  }
+
+  #lossError(): ReplicationError<'lease-lost'> {
+    return new ReplicationError('lease-lost', { job: this.job, integration: this.#scope.integration });
+  }
+}
+
+/** Never earlier than what is there: workers on machines with different clocks do not take time from each other. */
+function expiry(asked: Moment, ttlMs: number, now: LeaseItem | undefined): string {
+  return new Date(Math.max(asked.wallMs + ttlMs, now === undefined ? 0 : Date.parse(now.expiresAt))).toISOString();
+}
+
+/** Whether somebody renewed it just now. */
+function isFresh(now: LeaseItem, asked: Moment, ttlMs: number): boolean {
+  return Date.parse(now.expiresAt) >= asked.wallMs + (ttlMs * 5) / 6;
+}

@@ -1,0 +1,155 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { listCommits, listHeads } from './archive.ts';
+import { retireHead } from './claim.ts';
+import { parseItem, readAs, update } from './items.ts';
+import { forgetJobsBefore, listJobs, readJob, updateJob } from './jobs.ts';
+import { keys, nameIn } from './keys.ts';
+import { systemAlarm } from './lease-term.ts';
+import type { Alarm } from './lease-term.ts';
+import { acquireLease, joinLease, leaseHolder } from './lease.ts';
+import type { LeaseScope } from './lease.ts';
+import type { Busy, Commit, Control, Head, JobRecord, Json, Lease, Ledger, Versioned, WorkList } from './ledger.ts';
+import { loadReport, saveReport } from './reports.ts';
+import { isControl, isDocument, isHead } from './shapes.ts';
+import type { LedgerStore } from './store.ts';
+import { openWork, saveWork } from './work-list.ts';
+
+interface LedgerDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Wakes leases for their renewal. @default Node's timers, which do not keep the process alive */
+  readonly alarm?: Alarm;
+}
+
+/** The ledger of one integration, on any store. The store belongs to the caller. */
+export function openLedger(store: LedgerStore, integration: string, { clock, logger, alarm = systemAlarm }: LedgerDeps): Ledger {
+  return new StoredLedger({ store, integration, clock, logger, alarm });
+}
+
+class StoredLedger implements Ledger {
+  readonly #scope: LeaseScope;
+
+  constructor(scope: LeaseScope) {
+    this.#scope = scope;
+  }
+
+  get url(): string {
+    return this.#scope.store.url;
+  }
+
+  acquire(job: string, ttlMs: number): Promise<Lease | Busy> {
+    return acquireLease(this.#scope, { job, ttlMs });
+  }
+
+  join(job: string, ttlMs: number): Promise<Lease> {
+    return joinLease(this.#scope, { job, ttlMs });
+  }
+
+  holder(): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
+    return leaseHolder(this.#scope);
+  }
+
+  async control(): Promise<Control> {
+    return (await readAs(this.#scope, keys.control, isControl))?.value ?? {};
+  }
+
+  updateControl(change: (now: Control) => Control): Promise<Control> {
+    return update<Control, Control>(this.#scope, keys.control, {
+      shape: isControl,
+      what: 'the control item',
+      change: (now) => {
+        const control = change(now ?? {});
+        return { write: control, result: control };
+      },
+    });
+  }
+
+  async documents(prefix: string): Promise<ReadonlyMap<string, Versioned<Json>>> {
+    const documents = new Map<string, Versioned<Json>>();
+    const { store, integration } = this.#scope;
+    for await (const item of store.list(integration, { prefix: keys.document(prefix) })) {
+      documents.set(nameIn(item.id), { revision: item.revision, value: parseItem(this.#scope, item, isDocument).value });
+    }
+    return documents;
+  }
+
+  async document(id: string): Promise<Versioned<Json> | undefined> {
+    const now = await readAs(this.#scope, keys.document(id), isDocument);
+    return now === undefined ? undefined : { revision: now.revision, value: now.value.value };
+  }
+
+  async updateDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<Json | undefined> {
+    for (;;) {
+      const decided = await update<{ readonly value: Json }, Decided>(this.#scope, keys.document(id), {
+        shape: isDocument,
+        what: `the document "${id}"`,
+        change: (now) => {
+          const value = change(now?.value);
+          return value === undefined ? { keep: { state: 'remove' } } : { write: { value }, result: { state: 'written', value } };
+        },
+      });
+      if (decided.state === 'written') return decided.value;
+      if (await this.#removeDocument(id, change)) return undefined;
+    }
+  }
+
+  async head(id: string): Promise<Head | undefined> {
+    const now = await readAs(this.#scope, keys.head(id), isHead);
+    return now === undefined ? undefined : { id, ...now.value };
+  }
+
+  heads(prefix: string): AsyncIterable<Head> {
+    return listHeads(this.#scope, prefix);
+  }
+
+  async removeHeads(prefix: string): Promise<void> {
+    for await (const { id } of listHeads(this.#scope, prefix)) await retireHead(this.#scope, { head: id, fence: 'any' });
+  }
+
+  commits(job: string): AsyncIterable<Commit> {
+    return listCommits(this.#scope, job);
+  }
+
+  job(job: string): Promise<JobRecord | undefined> {
+    return readJob(this.#scope, job);
+  }
+
+  updateJob(job: string, change: (now: JobRecord | undefined) => JobRecord): Promise<JobRecord> {
+    return updateJob(this.#scope, job, change);
+  }
+
+  jobs(query: { readonly limit?: number; readonly before?: string } = {}): AsyncIterable<JobRecord> {
+    return listJobs(this.#scope, query);
+  }
+
+  saveReport(job: string, report: string): Promise<void> {
+    return saveReport(this.#scope, job, report);
+  }
+
+  report(job: string): Promise<string | undefined> {
+    return loadReport(this.#scope, job);
+  }
+
+  forgetJobsBefore(job: string): Promise<number> {
+    return forgetJobsBefore(this.#scope, job);
+  }
+
+  saveWork(job: string, units: readonly Json[]): Promise<void> {
+    return saveWork(this.#scope, job, units);
+  }
+
+  work(job: string): Promise<WorkList> {
+    return openWork(this.#scope, job);
+  }
+
+  /** True: the document is gone, and `change` wanted that of what it last was. */
+  async #removeDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<boolean> {
+    const now = await readAs(this.#scope, keys.document(id), isDocument);
+    if (now === undefined) return change(undefined) === undefined;
+    if (change(now.value.value) !== undefined) return false;
+    return (await this.#scope.store.remove(this.#scope.integration, keys.document(id), now.revision)) === 'written';
+  }
+}
+
+type Decided = { readonly state: 'remove' } | { readonly state: 'written'; readonly value: Json };

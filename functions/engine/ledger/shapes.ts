@@ -1,0 +1,64 @@
+import type { Commit, Control, Head, JobRecord, Json } from './ledger.ts';
+import { isObject } from './items.ts';
+
+/** Who works for an integration. Stays when it is released, so that epochs go on. */
+export interface LeaseItem {
+  readonly state: 'held' | 'released';
+  readonly job: string;
+  readonly epoch: number;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+}
+
+/** A head as it is kept: its id is its key. */
+export type HeadItem = Omit<Head, 'id'>;
+
+export function isLease(value: unknown): value is LeaseItem {
+  return (
+    isObject(value) &&
+    (value['state'] === 'held' || value['state'] === 'released') &&
+    typeof value['job'] === 'string' &&
+    Number.isSafeInteger(value['epoch']) &&
+    typeof value['expiresAt'] === 'string' &&
+    !Number.isNaN(Date.parse(value['expiresAt']))
+  );
+}
+
+export function isHead(value: unknown): value is HeadItem {
+  return (
+    isObject(value) &&
+    ['fence', 'batch', 'epoch'].every((name) => Number.isSafeInteger(value[name])) &&
+    typeof value['job'] === 'string' &&
+    'bookmark' in value &&
+    (value['lastCommit'] === undefined || isCommit(value['lastCommit']))
+  );
+}
+
+export function isCommit(value: unknown): value is Commit {
+  return (
+    isObject(value) &&
+    typeof value['head'] === 'string' &&
+    typeof value['job'] === 'string' &&
+    Number.isSafeInteger(value['batch']) &&
+    Number.isSafeInteger(value['fence']) &&
+    Array.isArray(value['objects'])
+  );
+}
+
+export function isControl(value: unknown): value is Control {
+  return isObject(value);
+}
+
+export function isJobRecord(value: unknown): value is JobRecord {
+  return (
+    isObject(value) &&
+    typeof value['job'] === 'string' &&
+    typeof value['state'] === 'string' &&
+    typeof value['startedAt'] === 'string'
+  );
+}
+
+/** A document as it is kept: in an object, since `null` is a document too. */
+export function isDocument(value: unknown): value is { readonly value: Json } {
+  return isObject(value) && 'value' in value;
+}

@@ -1,0 +1,84 @@
+import type { ErrorReport } from './errors.ts';
+import type { StoredObject } from './objects.ts';
+import type { ReplicationMethod } from './stream.ts';
+
+/** `running` until the end; `partial`: some streams failed; `stopped`: by request; `skipped`: another job was running or the integration is paused. */
+export type JobState = 'running' | 'complete' | 'partial' | 'stopped' | 'failed' | 'skipped';
+
+/** What a job loaded: the public contract with whatever loads downstream. Only ever extended. camelCase JSON, 64-bit positions as strings. */
+export interface LoadingReport {
+  readonly version: 1;
+  readonly integration: string;
+  readonly job: string;
+  /** `schedule`, `manual`, `demo`. */
+  readonly trigger: string;
+  readonly state: JobState;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  /** Why the job as a whole failed. */
+  readonly error: ErrorReport | null;
+  readonly tables: readonly TableReport[];
+  readonly slots: readonly SlotReport[];
+  readonly skipped: readonly { readonly stream: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  readonly usage: Usage;
+}
+
+/** `pending`: not reached; `copying`: its copy goes on in the next job. */
+export type TableState = 'pending' | 'running' | 'copying' | 'complete' | 'failed';
+
+export interface TableReport {
+  readonly stream: string;
+  readonly database: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly destinationTable: string;
+  readonly method: ReplicationMethod;
+  readonly state: TableState;
+  readonly error: ErrorReport | null;
+  readonly primaryKeys: readonly string[];
+  readonly replicationKey: string | null;
+  /** Version that this job wrote. */
+  readonly tableVersion: number;
+  /** Version that is whole: rows of lower versions are superseded. Null until the first copy is complete. */
+  readonly activeVersion: number | null;
+  /** True if the active version changed in this job: what was loaded of lower versions may be dropped. */
+  readonly newVersion: boolean;
+  readonly schemaHash: string;
+  readonly rowsRead: number;
+  readonly rows: number;
+  readonly inserts: number;
+  readonly updates: number;
+  readonly deletes: number;
+  readonly nullKeys: number | null;
+  readonly bytes: number;
+  readonly jsonBytes: number;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  /** Lowest `_sdc_batched_at` of the objects; null without objects. */
+  readonly minimumBatchedAt: string | null;
+  /** Latest `_sdc_extracted_at`; null without objects. */
+  readonly maximumExtractedAt: string | null;
+  readonly bookmark: { readonly before: string | null; readonly after: string | null };
+  /** As in Stitch's post-load webhook: lowest and highest replication key of this job. */
+  readonly bookmarkMetadata: readonly { readonly key: string; readonly minValue: string; readonly maxValue: string }[];
+  readonly warnings: readonly string[];
+  /** In the order of loading. */
+  readonly objects: readonly StoredObject[];
+}
+
+export interface SlotReport {
+  readonly database: string;
+  readonly slot: string;
+  readonly plugin: string;
+  readonly confirmed: string;
+  readonly retainedBytes: number;
+}
+
+/** Rows that were written, re-sent ones included, over the last 24 hours, this calendar month and the last one (UTC); this job's rows included. */
+export interface Usage {
+  readonly last24Hours: number;
+  readonly thisMonth: number;
+  readonly lastMonth: number;
+  readonly streams: readonly { readonly stream: string; readonly last24Hours: number; readonly thisMonth: number; readonly lastMonth: number }[];
+}

@@ -1,0 +1,231 @@
+import { availableParallelism } from 'node:os';
+import { finished } from 'node:stream';
+import type { Transform } from 'node:stream';
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { ReplicationError } from '../model/errors.ts';
+
+const CHUNK_BYTES = 512 * 1024;
+const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+
+/** How objects are stored. `level`: 1 (fast) to 9 for gzip, @default 1; 1 to 19 for zstd, @default 1. */
+export type Compression =
+  | { readonly kind: 'gzip'; readonly level?: number }
+  | { readonly kind: 'zstd'; readonly level?: number }
+  | { readonly kind: 'none' };
+
+/** Takes blocks, hands the compressed bytes on in the same order. One `write` at a time. Disposing it before the end hands nothing more on. */
+export interface Compressor extends Disposable {
+  /** Resolves when there is room for more. Keeps `block`, which must not be changed afterwards. Rejects with the first error of the pool or of `out`. */
+  write(block: Buffer): Promise<void>;
+  /** Resolves when `out` has had everything. */
+  finish(): Promise<void>;
+}
+
+interface CompressorOptions {
+  /** Bytes that are compressed on their own. @default 1 MiB */
+  readonly pieceBytes?: number;
+  /** Pieces in memory: being compressed, or waiting for `out`. @default cores (at most 4, the size of the libuv pool) + 2 */
+  readonly piecesInFlight?: number;
+}
+
+/** How objects that are compressed so are named (`extension`, with its dot) and described in HTTP headers. */
+export function compressionOf(compression: Compression): { readonly extension: string; readonly contentEncoding?: string } {
+  switch (compression.kind) {
+    case 'gzip':
+      return { extension: '.jsonl.gz', contentEncoding: 'gzip' };
+    case 'zstd':
+      return { extension: '.jsonl.zst', contentEncoding: 'zstd' };
+    case 'none':
+      return { extension: '.jsonl' };
+  }
+}
+
+/**
+ * Compresses on the libuv pool, several pieces at a time, and calls `out` with the results in order, one call at a time.
+ * One gzip member or zstd frame per object, since readers exist that silently stop after the first one (browsers for gzip, Node itself for zstd). zstd is made by
+ * one thread, which is faster than PostgreSQL. Throws `not-available-here` for zstd on a Node without it (before 22.15).
+ */
+export function openCompressor(
+  compression: Compression,
+  out: (bytes: Buffer) => Promise<void>,
+  options: CompressorOptions = {},
+): Compressor {
+  return new PieceCompressor(formatOf(compression), out, {
+    pieceBytes: options.pieceBytes ?? 1024 * 1024,
+    piecesInFlight: options.piecesInFlight ?? Math.min(availableParallelism(), 4) + 2,
+  });
+}
+
+/** A container whose pieces can be made apart from each other. */
+interface Format {
+  readonly head: Buffer;
+  /** Called in the order of the pieces. */
+  piece(bytes: Buffer): Promise<Buffer>;
+  /** What follows the last piece. */
+  tail(): Promise<Buffer>;
+  /** Gives up what `tail` has not ended. */
+  close(): void;
+}
+
+class PieceCompressor implements Compressor {
+  readonly #format: Format;
+  readonly #out: (bytes: Buffer) => Promise<void>;
+  readonly #options: Required<CompressorOptions>;
+  #blocks: Buffer[] = [];
+  #blockBytes = 0;
+  /** One entry a piece, settled in order; they never reject. */
+  readonly #queue: Promise<void>[] = [];
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(format: Format, out: (bytes: Buffer) => Promise<void>, options: Required<CompressorOptions>) {
+    this.#format = format;
+    this.#out = out;
+    this.#options = options;
+    if (format.head.length > 0) this.#enqueue(Promise.resolve(format.head));
+  }
+
+  async write(block: Buffer): Promise<void> {
+    this.#throwFailure();
+    if (block.length === 0) return;
+    this.#blocks.push(block);
+    this.#blockBytes += block.length;
+    if (this.#blockBytes >= this.#options.pieceBytes) await this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    this.#enqueue(this.#format.tail());
+    await Promise.all(this.#queue);
+    this.#throwFailure();
+  }
+
+  [Symbol.dispose](): void {
+    this.#failure ??= { error: new TypeError('the compressor is disposed of') };
+    this.#format.close();
+  }
+
+  async #flush(): Promise<void> {
+    const [first, ...others] = this.#blocks;
+    if (first === undefined) return;
+    const bytes = others.length === 0 ? first : Buffer.concat(this.#blocks, this.#blockBytes);
+    this.#blocks = [];
+    this.#blockBytes = 0;
+    // A row of hundreds of megabytes is one block: its pieces go one by one, so that what is made of it stays bounded.
+    const count = Math.max(1, Math.round(bytes.length / this.#options.pieceBytes));
+    const size = Math.ceil(bytes.length / count);
+    for (let start = 0; start < bytes.length; start += size) {
+      while (this.#queue.length >= this.#options.piecesInFlight) await this.#queue[0];
+      this.#throwFailure();
+      this.#enqueue(this.#format.piece(bytes.subarray(start, start + size)));
+    }
+  }
+
+  #enqueue(piece: Promise<Buffer>): void {
+    // Looked at only when its turn comes: until then nobody else listens.
+    piece.catch(() => undefined);
+    this.#queue.push(this.#handOn(piece, this.#queue.at(-1)));
+  }
+
+  async #handOn(piece: Promise<Buffer>, previous: Promise<void> | undefined): Promise<void> {
+    await previous;
+    try {
+      const bytes = await piece;
+      if (this.#failure === undefined && bytes.length > 0) await this.#out(bytes);
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      void this.#queue.shift();
+    }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function formatOf(compression: Compression): Format {
+  switch (compression.kind) {
+    case 'gzip':
+      return gzipFormat(compression.level ?? 1);
+    case 'zstd':
+      return zstdFormat(compression.level ?? 1);
+    case 'none':
+      return {
+        head: NOTHING,
+        piece: (bytes) => Promise.resolve(bytes),
+        tail: () => Promise.resolve(NOTHING),
+        close: () => undefined,
+      };
+  }
+}
+
+/**
+ * One gzip member made of pieces, as pigz does it: each ends with a sync flush, so it ends on a whole byte and is not marked as the last block.
+ * RFC 1952 (member), RFC 1951 3.2 (blocks).
+ */
+function gzipFormat(level: number): Format {
+  let crc = 0;
+  let size = 0;
+  return {
+    // Magic, deflate, no flags, no time (equal rows give equal objects), no extra flags, system unknown.
+    head: Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]),
+    piece: (bytes) => {
+      crc = zlib.crc32(bytes, crc);
+      size = (size + bytes.length) % 2 ** 32;
+      // The output of most pieces fits into one chunk: every further one is another turn through the pool.
+      return deflateRaw(bytes, { level, chunkSize: CHUNK_BYTES, finishFlush: zlib.constants.Z_SYNC_FLUSH });
+    },
+    tail: () => {
+      const tail = Buffer.alloc(10);
+      // An empty last block with fixed codes.
+      tail.writeUInt16LE(0x0003, 0);
+      tail.writeUInt32LE(crc, 2);
+      tail.writeUInt32LE(size, 6);
+      return Promise.resolve(tail);
+    },
+    close: () => undefined,
+  };
+}
+
+/** One zstd frame with its checksum, as one stream: frames made apart cannot be joined to one. RFC 8878. */
+function zstdFormat(level: number): Format {
+  // Not in the types of Node 20. Numbers are ZSTD_c_compressionLevel and ZSTD_c_checksumFlag of zstd.h, stable since 1.4.
+  const create: unknown = Reflect.get(zlib, 'createZstdCompress');
+  if (!isStreamMaker(create)) {
+    throw new ReplicationError('not-available-here', {
+      what: `zstd compression on Node ${process.versions.node}`,
+      instead: 'Run on Node 22.15 or newer, or set compression: gzip.',
+    });
+  }
+  const stream = create({ chunkSize: CHUNK_BYTES, params: { 100: level, 201: 1 } });
+  let made: Buffer[] = [];
+  const take = (): Buffer => {
+    const bytes = Buffer.concat(made);
+    made = [];
+    return bytes;
+  };
+  stream.on('data', (bytes: Buffer) => void made.push(bytes));
+  // Callbacks of `write` and `end` get it too.
+  stream.on('error', () => undefined);
+  const settle = (resolve: (bytes: Buffer) => void, reject: (error: Error) => void) => (error?: Error | null) => {
+    if (error instanceof Error) reject(error);
+    else resolve(take());
+  };
+  return {
+    head: NOTHING,
+    piece: (bytes) => new Promise((resolve, reject) => stream.write(bytes, settle(resolve, reject))),
+    tail: () =>
+      new Promise((resolve, reject) => {
+        finished(stream, settle(resolve, reject));
+        stream.end();
+      }),
+    close: () => void stream.destroy(),
+  };
+}
+
+function isStreamMaker(value: unknown): value is (options: object) => Transform {
+  return typeof value === 'function';
+}

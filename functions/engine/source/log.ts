@@ -1,0 +1,124 @@
+import type { Lsn } from '../model/lsn.ts';
+
+/** The plugins that we can read. */
+export type OutputPlugin = 'wal2json' | 'pgoutput';
+
+/** A relation as the log describes it at this point: columns in the order of the tuples that follow. Changes arrive under the definition that they were made with. */
+export interface LogRelation {
+  /** OID where the plugin sends it (pgoutput); 0 otherwise. */
+  readonly oid: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly replicaIdentity: 'default' | 'index' | 'full' | 'nothing' | 'unknown';
+  readonly columns: readonly LogColumn[];
+}
+
+export interface LogColumn {
+  readonly name: string;
+  /** `pg_type.oid`; 0 where the plugin does not say. */
+  readonly typeOid: number;
+  /** Part of the replica identity. */
+  readonly isKey: boolean;
+}
+
+/** How a column stands in a tuple. `unchanged`: a TOAST value that the server did not send; `absent`: not part of this tuple (a key-only old tuple). */
+export const FIELD = { null: 0, text: 1, unchanged: 2, absent: 3 } as const;
+
+/**
+ * The values of a row as PostgreSQL's text, without any copy: `bytes[starts[i], ends[i])` for each column of the relation.
+ * Reused for every change: whoever wants to keep something copies it.
+ */
+export interface LogTuple {
+  readonly bytes: Buffer;
+  /** One of `FIELD` for each column. */
+  readonly fields: Uint8Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+/** A transaction, known to be committed. */
+export interface LogTransaction {
+  readonly xid: string;
+  /** Start of the commit record; with the ordinal of a change it is a place in the log that never changes. */
+  readonly commitLsn: Lsn;
+  /** ISO 8601 with microseconds, UTC. */
+  readonly committedAt: string;
+}
+
+/** A change; the object and its tuples are reused for the next one. */
+export interface LogChange {
+  readonly kind: 'insert' | 'update' | 'delete';
+  readonly relation: LogRelation;
+  /** Of the change itself: its `_sdc_sequence`. Not monotonic between transactions, but within a key. */
+  readonly lsn: Lsn;
+  /** New row of an insert or update. */
+  readonly row: LogTuple;
+  /** Key or whole old row of a delete, of an update whose key changed, or under REPLICA IDENTITY FULL. */
+  readonly old: LogTuple | undefined;
+}
+
+/**
+ * Takes the log in commit order. The synchronous methods are called for everything in one chunk of input; `drained` is awaited between chunks: that is back-pressure.
+ * Streamed transactions (pgoutput protocol 2) reach it only when they are committed, like all others.
+ */
+export interface LogHandler {
+  begin(transaction: LogTransaction): void;
+  change(change: LogChange): void;
+  truncate(relations: readonly LogRelation[], lsn: Lsn): void;
+  /** `endLsn` is where a reader resumes after this transaction. */
+  commit(transaction: LogTransaction, endLsn: Lsn): void;
+  drained(): Promise<void>;
+}
+
+/** Why a read of the log ended. */
+export type LogEnd =
+  /** Everything up to the wanted position was seen: it may be confirmed even if nothing of ours was in it. */
+  | { readonly state: 'reached'; readonly lsn: Lsn }
+  /** The handler had enough (`LogRequest.until` says so), at the end of a transaction or inside one. */
+  | { readonly state: 'left' };
+
+export interface LogRequest {
+  readonly slot: string;
+  readonly plugin: OutputPlugin;
+  /** Where to begin: everything that committed before is done. Never below the slot's `confirmed_flush_lsn`. */
+  readonly from: Lsn;
+  /** Flushed end of the WAL when the job began. */
+  readonly to: Lsn;
+  /** pgoutput: the publication that the slot is read through. */
+  readonly publication: string;
+  /** wal2json: tables to send (`add-tables`). pgoutput goes by its publication. */
+  readonly tables: readonly { readonly schema: string; readonly table: string }[];
+  /** Asked after each `drained`: whether to end here. */
+  readonly isEnough: () => boolean;
+}
+
+/** One way of reading a slot; open until disposed of. Nothing is confirmed but through `confirm`. */
+export interface LogReader extends AsyncDisposable {
+  /** Reads changes into the handler. Keeps the connection alive however long the handler takes. Throws the slot errors of `error-codes.ts`. */
+  read(request: LogRequest, handler: LogHandler, signal: AbortSignal): Promise<LogEnd>;
+  /** Lets the server drop the log before this commit-end position. Only after it is committed in the ledger. Safe to repeat. */
+  confirm(slot: string, lsn: Lsn, signal: AbortSignal): Promise<void>;
+}
+
+/** A slot as the server shows it. */
+export interface SlotState {
+  readonly slot: string;
+  readonly database: string;
+  readonly plugin: string;
+  readonly kind: 'logical' | 'physical';
+  readonly activePid: number | null;
+  /** `application_name` of the consumer, where it may be seen. */
+  readonly activeApplication: string | null;
+  readonly restartLsn: Lsn | null;
+  readonly confirmedLsn: Lsn | null;
+  /** `reserved`, `extended`, `unreserved`, `lost` (13+). */
+  readonly walStatus: string | null;
+  /** 17+. */
+  readonly invalidationReason: string | null;
+  /** WAL that the slot holds back, bytes. */
+  readonly retainedBytes: bigint | null;
+  /** Bytes that may still be written before the slot is lost (13+, null without a limit). */
+  readonly safeBytes: bigint | null;
+  readonly isTwoPhase: boolean;
+  readonly isFailover: boolean;
+}

@@ -1,0 +1,231 @@
+import type { Duplex } from 'node:stream';
+import type pg from 'pg';
+import type { RowEncoder } from '../../encode/encode.ts';
+import { CopyFrames, FrameViolation, MessageType } from './copy-frames.ts';
+import type { FrameReader } from './copy-frames.ts';
+import type { BlockWriter } from '../source.ts';
+
+/** An encoder's block is written once it has this size. */
+const BLOCK_BYTES = 256 * 1024;
+
+type DataListener = (chunk: Buffer) => void;
+
+/**
+ * One `COPY ... TO STDOUT` on a pg client, read past the driver: no event, no object and no copy per row. The only place that knows pg's inside.
+ *
+ * What it relies on, true of pg 8.0 to 8.23 (pg-protocol 1.0 to 1.16) and covered by the tests of this file:
+ * - `client.query(submittable)` calls `submit(connection)` when the session is free, then `handleError` for an ErrorResponse or (a turn later)
+ *   for a lost connection, and `handleReadyForQuery` at the end;
+ * - `connection.stream` is the socket (after TLS), and pg's parser is its `data` listener, with nothing in it between two statements.
+ *   Should a message that nobody asked for be cut in half at that very moment, its rest is an unknown message here: a clean error.
+ *
+ * From `submit` to ReadyForQuery the listener is ours. Messages of the COPY stay here; errors, notices, parameters and the end are handed to pg's
+ * listener as whole messages, so that its own state is right, and it goes back to its place.
+ */
+export class CopyReader implements pg.Submittable, FrameReader {
+  /** Fulfilled once the session is free again, or lost. Never rejects. */
+  readonly ended: Promise<void>;
+  /** What the server, or the loss of the connection, put an end to the COPY with. */
+  serverError: Error | undefined;
+  /** Rows that arrived. */
+  rows = 0;
+  /** Rows that the server says it sent; undefined until it does. */
+  rowsSent: number | undefined;
+
+  readonly #sql: string;
+  readonly #encoder: RowEncoder;
+  readonly #out: BlockWriter;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #frames = new CopyFrames(this);
+  readonly #chunks: Buffer[] = [];
+  #end: () => void = () => undefined;
+  #stream: Duplex | undefined;
+  #theirs: readonly DataListener[] = [];
+  #offset = 0;
+  #state: 'submitted' | 'copying' | 'copied' | 'ready' = 'submitted';
+  #isWriting = false;
+  #isDiscarding = false;
+
+  /** `onFailure` is told, once, that the encoder or the writer failed, or that the bytes are not the protocol. */
+  constructor(sql: string, encoder: RowEncoder, out: BlockWriter, onFailure: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#encoder = encoder;
+    this.#out = out;
+    this.#onFailure = onFailure;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  /** From now on rows are dropped and nothing is awaited, so that the end comes quickly. */
+  discard(): void {
+    if (this.#isDiscarding) return;
+    this.#isDiscarding = true;
+    if (this.#isWriting) this.#goOn();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#stream?.destroy();
+  }
+
+  submit(connection: pg.Connection): void {
+    const stream = connection.stream;
+    this.#stream = stream;
+    this.#theirs = stream.listeners('data') as DataListener[];
+    // `addListener`, since `on` may have been replaced to guard pg's listener, and such a wrapper could not be removed.
+    stream.addListener('data', this.#onData);
+    for (const listener of this.#theirs) stream.removeListener('data', listener);
+    stream.addListener('close', this.#onClose);
+    if (stream.destroyed) this.#onClose();
+    else connection.query(this.#sql);
+  }
+
+  handleError(error: Error): void {
+    this.serverError ??= error;
+    // Refused before it was submitted: the client is not usable.
+    if (this.#stream === undefined) this.#end();
+  }
+
+  handleReadyForQuery(): void {
+    // pg calls it; the message itself has told us.
+  }
+
+  row(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#state !== 'copying') throw new FrameViolation('a row outside of a COPY');
+    this.rows += 1;
+    if (this.#isDiscarding) return true;
+    try {
+      this.#encoder.copyRow(bytes, start, end);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+    return this.#encoder.pendingBytes < BLOCK_BYTES;
+  }
+
+  message(type: number, bytes: Buffer): boolean {
+    switch (type) {
+      case MessageType.copyOutResponse:
+        if (bytes[5] !== 0) throw new FrameViolation('a COPY in binary format');
+        this.#state = 'copying';
+        return true;
+      case MessageType.copyDone:
+        this.#state = 'copied';
+        return true;
+      case MessageType.commandComplete:
+        this.rowsSent = rowsOfTag(bytes);
+        return true;
+      case MessageType.readyForQuery:
+        this.#state = 'ready';
+        this.#handBack(bytes);
+        return false;
+      default:
+        this.#giveToDriver(bytes);
+        return true;
+    }
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#chunks.push(chunk);
+    if (!this.#isWriting) this.#read();
+  };
+
+  readonly #onClose = (): void => {
+    this.serverError ??= new Error('Connection terminated unexpectedly');
+    // A write that is going on must find nothing left to do: the encoder is no longer ours when this has ended.
+    this.#isDiscarding = true;
+    this.#isWriting = false;
+    this.#chunks.length = 0;
+    this.#release();
+    this.#end();
+  };
+
+  /** Reads what has arrived; stops at a full block, until that is written. */
+  #read(): void {
+    try {
+      for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+        this.#offset = this.#frames.read(chunk, this.#offset);
+        if (this.#offset === chunk.length) {
+          this.#chunks.shift();
+          this.#offset = 0;
+        }
+        if (this.#state === 'ready') {
+          this.#finish();
+          return;
+        }
+        if (!this.#isDiscarding && this.#encoder.pendingBytes >= BLOCK_BYTES) {
+          this.#write();
+          return;
+        }
+      }
+    } catch (error) {
+      // Nobody knows where the next message begins.
+      this.#fail(error);
+      this.destroy();
+    }
+  }
+
+  #write(): void {
+    this.#isWriting = true;
+    // The socket stops reading, then the server stops sending: memory holds this block and what the socket had.
+    this.#stream?.pause();
+    const block = this.#encoder.take();
+    // A writer that throws at once is no different from one that rejects.
+    Promise.resolve()
+      .then(() => this.#out.write(block))
+      .then(
+        () => {
+          if (this.#isWriting) this.#goOn();
+        },
+        (error: unknown) => {
+          this.#fail(error);
+        },
+      );
+  }
+
+  #goOn(): void {
+    this.#isWriting = false;
+    this.#stream?.resume();
+    this.#read();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isDiscarding) return;
+    this.discard();
+    this.#onFailure(error);
+  }
+
+  #finish(): void {
+    // Nothing comes behind ReadyForQuery but what nobody asked for: it is pg's.
+    for (const chunk of this.#chunks.splice(0)) {
+      this.#giveToDriver(chunk.subarray(this.#offset));
+      this.#offset = 0;
+    }
+    this.#end();
+  }
+
+  /** Our listener goes before pg learns that the session is free, since pg may submit the next statement at once. */
+  #handBack(readyForQuery: Buffer): void {
+    this.#release();
+    this.#giveToDriver(readyForQuery);
+  }
+
+  #release(): void {
+    const stream = this.#stream;
+    if (stream === undefined || !stream.listeners('data').includes(this.#onData)) return;
+    for (const listener of this.#theirs) stream.addListener('data', listener);
+    stream.removeListener('data', this.#onData);
+    stream.removeListener('close', this.#onClose);
+    stream.resume();
+  }
+
+  #giveToDriver(bytes: Buffer): void {
+    for (const listener of this.#theirs) listener.call(this.#stream, bytes);
+  }
+}
+
+/** `COPY 42`, zero-terminated. https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-COMMANDCOMPLETE */
+function rowsOfTag(bytes: Buffer): number {
+  const match = /^COPY (\d+)\0$/.exec(bytes.toString('latin1', 5));
+  if (match === null) throw new FrameViolation('the end of a statement that is no COPY');
+  return Number(match[1]);
+}

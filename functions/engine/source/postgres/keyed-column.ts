@@ -1,0 +1,97 @@
+import type { Column, Table } from '../../model/catalog.ts';
+import { ReplicationError } from '../../model/errors.ts';
+import { streamId } from '../../model/stream.ts';
+import type { Connection } from './connection.ts';
+import { quoteIdentifier, quoteLiteral } from './quote.ts';
+
+/** A replication key as SQL sees it. */
+export interface KeyColumn {
+  readonly column: Column;
+  /** Quoted. */
+  readonly name: string;
+  /** What its values are cast to: with the precision of the column, since that is how future values are rounded too. */
+  readonly type: string;
+  /** What orders it decides how far behind the highest key a bookmark has to stay. */
+  readonly family: 'time' | 'number' | 'other';
+  /** Condition that excludes NULL, and what lies above every other value and would stop a bookmark for ever. */
+  readonly isReadable: string;
+  /** The lowest of the values above all others (infinity, NaN), as SQL; absent for types that have none. */
+  readonly top?: string;
+}
+
+const FAMILIES: Readonly<Record<string, KeyColumn['family']>> = {
+  int2: 'number',
+  int4: 'number',
+  int8: 'number',
+  numeric: 'number',
+  date: 'time',
+  timestamp: 'time',
+  timestamptz: 'time',
+  uuid: 'other',
+  text: 'other',
+  varchar: 'other',
+  bpchar: 'other',
+};
+
+/**
+ * The replication key of a table. Throws `column-missing`, and `replication-key-unsuitable` for what is not an integer, numeric, date, timestamp, uuid or
+ * text of PostgreSQL's own (the types of extensions order by operators that an empty search_path does not find).
+ */
+export function keyColumn(connection: Connection, table: Table, name: string): KeyColumn {
+  const column = table.columns.find((one) => one.name === name);
+  const stream = streamId(table.name);
+  if (column === undefined)
+    throw new ReplicationError('column-missing', { column: name, stream, setting: 'replicationKey', hint: '' });
+  const family = isOwnType(column) ? FAMILIES[column.type.name] : undefined;
+  if (family === undefined)
+    throw new ReplicationError('replication-key-unsuitable', { column: name, stream, type: column.sqlType });
+  const quoted = quoteIdentifier(name);
+  const base = `pg_catalog.${column.type.name}`;
+  const top = topOf(column.type.name, connection.dialect.version);
+  const bound = top === undefined ? undefined : `'${top}'::${base}`;
+  return {
+    column,
+    name: quoted,
+    type: column.domain === undefined ? column.sqlType : base,
+    family,
+    isReadable: bound === undefined ? `${quoted} is not null` : `${quoted} < ${bound}`,
+    ...(bound === undefined ? {} : { top: bound }),
+  };
+}
+
+/** A key value as SQL. Parameters are impossible in COPY, so it is a literal everywhere. */
+export function keyLiteral(key: KeyColumn, value: string): string {
+  return `${quoteLiteral(value)}::${key.type}`;
+}
+
+/** Whether the rows can be read in the order of the key without sorting: a valid, full btree that begins with the key, in its own order. */
+export async function hasKeyIndex(connection: Connection, table: Table, key: KeyColumn, signal: AbortSignal): Promise<boolean> {
+  const sql = `
+    select exists (
+      select from pg_catalog.pg_index i
+        join pg_catalog.pg_class c on c.oid = i.indexrelid
+        join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
+        join pg_catalog.pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
+        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attcollation = i.indcollation[0]
+       where i.indrelid = $1 and a.attnum = $2 and i.indisvalid and i.indisready and i.indpred is null) as has_index`;
+  const [row] = await connection.query<{ readonly has_index: string }>(sql, [table.oid, key.column.position], signal);
+  return row?.has_index === 't';
+}
+
+function isOwnType({ type }: Column): boolean {
+  return type.kind !== 'array' && type.kind !== 'composite' && !(type.kind === 'text' && type.enumLabels !== undefined);
+}
+
+function topOf(typeName: string, version: number): string | undefined {
+  switch (typeName) {
+    case 'date':
+    case 'timestamp':
+    case 'timestamptz':
+      return 'infinity';
+    case 'numeric':
+      // 14 has infinities, and NaN above them.
+      return version >= 140_000 ? 'Infinity' : 'NaN';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import type { CopyRange, CopyStart, KeyBookmark } from '../model/bookmark.ts';
+import type { Catalog, ServerInfo, Table } from '../model/catalog.ts';
+import type { RowEncoder } from '../encode/encode.ts';
+import type { EncodedBlock } from '../model/objects.ts';
+
+/** A PostgreSQL server that is being read on behalf of one job. Opens no more connections at a time than its budget. */
+export interface Source extends AsyncDisposable {
+  /** Connects once; versions and state of the server. Throws the connection errors of `error-codes.ts`. */
+  info(signal: AbortSignal): Promise<ServerInfo>;
+  /** Structure sync: what exists and what this role may read. Throws `nothing-discovered`. */
+  discover(signal: AbortSignal): Promise<Catalog>;
+  /** A session in one database, for one worker; disposed of by it. */
+  session(database: string, signal: AbortSignal): Promise<SourceSession>;
+}
+
+/** Blocks of JSON Lines as they are read; `write` is awaited before more is read. */
+export interface BlockWriter {
+  write(block: EncodedBlock): Promise<void>;
+}
+
+export interface ReadRequest {
+  readonly table: Table;
+  /** Columns to read, in the order of the encoder's fields. */
+  readonly columns: readonly string[];
+}
+
+/** One connection to one database, read-only, with a session pinned to UTC and ISO. Used by one worker at a time. */
+export interface SourceSession extends AsyncDisposable {
+  readonly database: string;
+  readonly server: ServerInfo;
+  /** WAL position (replay position on a replica), oldest running transaction and time, before a copy or a read. */
+  startOfCopy(signal: AbortSignal): Promise<CopyStart>;
+  /** Cuts a table into ranges of about `rangeBytes`; `[{ kind: 'whole' }]` where it cannot be cut or is no larger than one range. */
+  cut(table: Table, rangeBytes: number, signal: AbortSignal): Promise<readonly CopyRange[]>;
+  /** Reads one range in one snapshot. Throws `table-rewritten` if its pages were moved since they were cut. Returns the rows that the server says it sent. */
+  copy(request: ReadRequest & { readonly range: CopyRange; readonly start: CopyStart }, encoder: RowEncoder, out: BlockWriter, signal: AbortSignal): Promise<{ readonly rows: number }>;
+  /** Bounds of a key-based read: made before the read, in the snapshot that the read will use. */
+  keyed(request: ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack; readonly maxRows: number }, signal: AbortSignal): Promise<KeyedRead>;
+}
+
+/** How far behind the highest key the bookmark stays. `auto`: time keys stay behind the oldest open transaction. */
+export type LookBack = { readonly kind: 'auto' } | { readonly kind: 'interval'; readonly seconds: number } | { readonly kind: 'number'; readonly amount: string };
+
+/** One window of a key-based stream, its snapshot open until disposed of. */
+export interface KeyedRead extends AsyncDisposable {
+  /** False: nothing was added or changed since the bookmark; there is nothing to read, and `next` equals `from` but for its bound. */
+  readonly hasRows: boolean;
+  /** Before the read: the `_sdc_sequence` of its rows, decimal. */
+  readonly sequence: string;
+  /** ISO 8601, the source's clock. */
+  readonly at: string;
+  /** Whether keys beyond this window are waiting already. */
+  readonly more: boolean;
+  /** The bookmark that holds once the rows are durable. */
+  readonly next: KeyBookmark;
+  /** Lowest and highest key in the window, for the report; absent when there are no rows. */
+  readonly range?: { readonly min: string; readonly max: string };
+  /** Rows whose key is NULL, which key-based replication cannot see; undefined where counting them would scan the table. */
+  readonly nullKeys?: number;
+  /** Stable remarks for the report, e.g. that open transactions of other roles cannot be seen. */
+  readonly warnings: readonly string[];
+  /** Reads the window. Returns the rows that the server says it sent. */
+  read(encoder: RowEncoder, out: BlockWriter, signal: AbortSignal): Promise<{ readonly rows: number }>;
+}

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll } from 'vitest';
+import type { Claim, Commit, Json, Lease, Ledger } from '../../functions/engine/ledger/ledger.ts';
+import { openLedger } from '../../functions/engine/ledger/open-ledger.ts';
+import type { LedgerStore } from '../../functions/engine/ledger/store.ts';
+import { silentLogger } from '../../functions/engine/runtime/logger.ts';
+import { ManualClock } from './ledger-clock.ts';
+import type { StoreUnderTest } from './ledger-store.suite.ts';
+
+export const TTL_MS = 60_000;
+
+/** Ledgers of one integration after another, each with a clock of its own. */
+export interface LedgerFixture {
+  /** A new integration. */
+  next(): Integration;
+}
+
+export interface Integration {
+  readonly name: string;
+  readonly clock: ManualClock;
+  /** A ledger as another process would open it, on a store of its own or on the one given. */
+  ledger(store?: LedgerStore): Ledger;
+  store(): LedgerStore;
+}
+
+/** Starts a store before the tests of a block, and ends it after them. */
+export function ledgerFixture(start: () => Promise<StoreUnderTest>): LedgerFixture {
+  let under: StoreUnderTest;
+  let count = 0;
+  const opened: LedgerStore[] = [];
+  beforeAll(async () => {
+    under = await start();
+  });
+  afterAll(async () => {
+    for (const store of opened) await store[Symbol.asyncDispose]();
+    await under[Symbol.asyncDispose]();
+  });
+  return {
+    next: () => {
+      const name = `shop_${++count}`;
+      const clock = new ManualClock();
+      const store = (): LedgerStore => {
+        const made = under.open();
+        opened.push(made);
+        return made;
+      };
+      return { name, clock, store, ledger: (given = store()) => openLedger(given, name, { clock, logger: silentLogger, alarm: clock.alarm }) };
+    },
+  };
+}
+
+/** Takes the lease, which must be free. */
+export async function acquired(ledger: Ledger, job: string): Promise<Lease> {
+  const lease = await ledger.acquire(job, TTL_MS);
+  if (lease.state === 'busy') throw new Error(`busy with ${lease.job}`);
+  return lease;
+}
+
+/** A batch that says which one it is. */
+export function batch(name: string, after: Json = name, more: Partial<Parameters<Claim['commit']>[0]> = {}): Parameters<Claim['commit']>[0] {
+  const object = { key: `k/${name}`, kind: 'copy', rows: 1, bytes: 2, jsonBytes: 3, sha256: '00', firstSequence: '1', lastSequence: '2' } as const;
+  return { stream: 'shop.public.orders', tableVersion: 1, objects: [object], rowsRead: 1, after, facts: { name }, ...more };
+}
+
+/** The names of the objects of commits. */
+export function objectsOf(commits: readonly Commit[]): readonly string[] {
+  return commits.flatMap(({ objects }) => objects.map(({ key }) => key.slice(2)));
+}
+
+/** The code that a promise fails with. */
+export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+    return 'nothing was thrown';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+}

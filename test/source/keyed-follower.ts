@@ -1,0 +1,62 @@
+import type { KeyBookmark } from '../../functions/engine/model/bookmark.ts';
+import type { Table } from '../../functions/engine/model/catalog.ts';
+import { connect } from '../../functions/engine/source/postgres/connection.ts';
+import type { ConnectionSettings } from '../../functions/engine/source/postgres/connection.ts';
+import { discoverTables } from '../../functions/engine/source/postgres/discover-tables.ts';
+import { keyedRead } from '../../functions/engine/source/postgres/keyed.ts';
+import type { KeyedRead, LookBack } from '../../functions/engine/source/source.ts';
+import { BlockRecorder, RowRecorder } from './copy-recorder.ts';
+import { never, tableNamed } from './support.ts';
+
+/** What one run of a key-based stream gave. */
+export interface FollowedRun extends Pick<
+  KeyedRead,
+  'hasRows' | 'sequence' | 'at' | 'more' | 'next' | 'range' | 'nullKeys' | 'warnings'
+> {
+  readonly lines: readonly string[];
+}
+
+/** Follows one stream as a job does: what it has read it never asks for again, unless the bookmark says so. */
+export class Follower {
+  bookmark: KeyBookmark;
+  readonly #settings: ConnectionSettings;
+  readonly #table: string;
+  readonly #options: { readonly lookBack?: LookBack; readonly maxRows?: number; readonly columns?: readonly string[] };
+
+  constructor(
+    settings: ConnectionSettings,
+    table: string,
+    column: string,
+    options: { readonly lookBack?: LookBack; readonly maxRows?: number; readonly columns?: readonly string[] } = {},
+  ) {
+    this.#settings = settings;
+    this.#table = table;
+    this.#options = options;
+    this.bookmark = { column, type: 'text' };
+  }
+
+  /** One read; the bookmark moves on. `during` runs when the snapshot is taken and nothing is read yet. */
+  async run(during: () => Promise<unknown> = () => Promise.resolve()): Promise<FollowedRun> {
+    await using connection = await connect(this.#settings, never());
+    const table: Table = tableNamed(await discoverTables(connection, never()), this.#table);
+    const columns = this.#options.columns ?? table.columns.map(({ name }) => name);
+    const { lookBack = { kind: 'auto' }, maxRows = Infinity } = this.#options;
+    await using read = await keyedRead(connection, { table, columns, from: this.bookmark, lookBack, maxRows }, never());
+    await during();
+    const out = new BlockRecorder();
+    await read.read(new RowRecorder(), out, never());
+    const { hasRows, sequence, at, more, next, range, nullKeys, warnings } = read;
+    this.bookmark = next;
+    return {
+      lines: out.lines.toSorted(),
+      hasRows,
+      sequence,
+      at,
+      more,
+      next,
+      warnings,
+      ...(range === undefined ? {} : { range }),
+      ...(nullKeys === undefined ? {} : { nullKeys }),
+    };
+  }
+}
