@@ -9,7 +9,7 @@ import { jobReport } from './engine/jobs/job-report.ts';
 import type { ProgressListener } from './engine/jobs/progress.ts';
 import { resetStreams } from './engine/jobs/reset.ts';
 import { runJob } from './engine/jobs/run-job.ts';
-import { readStates } from './engine/jobs/start-job.ts';
+import { readStates } from './engine/jobs/read-states.ts';
 import { openLedger } from './engine/ledger/open-ledger.ts';
 import type { JobRecord, Ledger } from './engine/ledger/ledger.ts';
 import type { LedgerStore } from './engine/ledger/store.ts';
@@ -18,6 +18,7 @@ import { ReplicationError } from './engine/model/errors.ts';
 import type { IntegrationStatus } from './engine/report/status.ts';
 import { systemClock } from './engine/runtime/clock.ts';
 import { silentLogger } from './engine/runtime/logger.ts';
+import { isProcessGone, processIdentity } from './engine/runtime/process-identity.ts';
 import type { LogEvent, Logger } from './engine/runtime/logger.ts';
 import type { Sink } from './engine/sink/sink.ts';
 import { singerCatalog } from './engine/source/singer-catalog.ts';
@@ -153,7 +154,8 @@ class LocalWorkspace implements Workspace {
     this.#sink ??= openSink(config.destination);
     this.#store ??= openCheckedStore(config.state);
     const [sink, store] = await Promise.all([this.#sink, this.#store]);
-    return { integration, sink, ledger: openLedger(store, name, { clock: systemClock, logger: silentLogger }) };
+    const owner = { identity: await processIdentity(), isGone: isProcessGone };
+    return { integration, sink, ledger: openLedger(store, name, { clock: systemClock, logger: silentLogger, owner }) };
   }
 
   async #engine(scope: Scope, run: { readonly signal: AbortSignal; readonly log?: Logger; readonly progress?: ProgressListener }): Promise<Engine> {

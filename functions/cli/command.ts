@@ -29,7 +29,7 @@ export interface CommonOptions {
   readonly debug: boolean;
 }
 
-export const DEFAULT_CONFIG = './backstitch.yaml';
+const DEFAULT_CONFIG = './backstitch.yaml';
 
 /** Adds the common options, and the example that ends the help of every command. */
 export function describeCommand(
@@ -88,7 +88,7 @@ export async function printJson(context: CommandContext, document: unknown): Pro
 }
 
 /** The integration that a command is about which takes exactly one. Throws `integration-unknown`, `integration-not-named`. */
-export function oneIntegration(workspace: Workspace, { integration, configPath }: CommonOptions): string {
+function oneIntegration(workspace: Workspace, { integration, configPath }: CommonOptions): string {
   const [only, ...others] = integrationsMeant(workspace, { integration, configPath });
   if (only === undefined || others.length > 0) {
     throw new ReplicationError('integration-not-named', { file: configPath, known: workspace.integrations.join(', ') });

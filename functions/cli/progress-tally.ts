@@ -4,7 +4,7 @@ import type { TextStyle } from '../engine/report/render-text.ts';
 
 /** What a running job has done so far. */
 export interface ProgressView {
-  readonly phase: 'planning' | 'working';
+  readonly phase: 'preparing' | 'working';
   readonly streams: number;
   readonly unitsDone: number;
   readonly units: number;
@@ -34,7 +34,7 @@ const WINDOW_MS = 10_000;
 
 /** A tally of one job after the other: a new plan begins it anew. */
 export function createTally(startedMs: number): ProgressTally {
-  let plan: { readonly streams: number; units: number; readonly estimatedRows: number; readonly atMs: number } | undefined;
+  let plan: { readonly streams: number; units: number; readonly estimatedRows: number } | undefined;
   let begunMs = startedMs;
   let unitsDone = 0;
   let rows = 0;
@@ -46,8 +46,8 @@ export function createTally(startedMs: number): ProgressTally {
   const apply = (event: ProgressEvent, atMs: number): void => {
     switch (event.kind) {
       case 'planned':
-        if (plan !== undefined) begunMs = atMs;
-        plan = { streams: event.streams, units: event.units, estimatedRows: event.estimatedRows, atMs };
+        begunMs = atMs;
+        plan = { streams: event.streams, units: event.units, estimatedRows: event.estimatedRows };
         unitsDone = rows = jsonBytes = 0;
         active.clear();
         failed.clear();
@@ -95,7 +95,7 @@ export function createTally(startedMs: number): ProgressTally {
     const isDone = plan !== undefined && unitsDone >= units;
     const remainingRows = plan === undefined || byRows === undefined || isDone ? undefined : plan.estimatedRows - rows;
     return {
-      phase: plan === undefined ? 'planning' : 'working',
+      phase: plan === undefined ? 'preparing' : 'working',
       streams: plan?.streams ?? 0,
       unitsDone,
       units,
@@ -116,27 +116,31 @@ export function createTally(startedMs: number): ProgressTally {
   return { apply, view };
 }
 
+export interface ProgressTitle {
+  readonly title: string;
+  readonly preparation: string;
+}
+
 const BAR_WIDTH = 20;
 const ACTIVE_SHOWN = 4;
 
-/** The lines that stand for a running job, each no wider than the terminal. */
+/** The lines that stand for a running job, each no wider than the terminal. `preparation` says what goes on before there is a plan. */
 export function renderProgress(
-  title: string,
+  { title, preparation }: ProgressTitle,
   view: ProgressView,
   columns: number,
   style: TextStyle = plainStyle,
 ): readonly string[] {
   // The last column stays free: some terminals wrap when it is written.
   const width = columns - 1;
-  if (view.phase === 'planning')
-    return [fitTo(`${printable(title)}  reading the structure, ${humanDuration(view.elapsedMs)}`, width)];
+  if (view.phase === 'preparing') return [fitTo(`${printable(title)}  ${preparation}, ${humanDuration(view.elapsedMs)}`, width)];
   const filled = Math.floor(view.share * BAR_WIDTH);
   const facts = [
     `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${String(Math.floor(view.share * 100)).padStart(3)} %`,
     `${humanCount(view.unitsDone)} of ${counted(view.units, 'unit')} (${counted(view.streams, 'stream')})`,
     counted(view.rows, 'row'),
     `${humanBytes(view.bytesPerSecond)}/s`,
-    view.remainingMs === undefined ? `${humanDuration(view.elapsedMs)} so far` : `about ${humanDuration(view.remainingMs)} left`,
+    view.remainingMs === undefined ? `${humanDuration(view.elapsedMs)} so far` : `about ${roughDuration(view.remainingMs)} left`,
     ...(view.failed.length === 0 ? [] : [`${humanCount(view.failed.length)} failed`]),
   ];
   const rest = view.active.length - ACTIVE_SHOWN;
@@ -149,4 +153,10 @@ export function renderProgress(
       ),
     ...(rest > 0 ? [style.dim(fitTo(`  and ${counted(rest, 'more stream')}`, width))] : []),
   ];
+}
+
+/** An estimate in whole seconds, never none. */
+function roughDuration(durationMs: number): string {
+  const seconds = Math.max(1, Math.ceil(durationMs / 1000));
+  return seconds < 60 ? `${seconds} s` : humanDuration(seconds * 1000);
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../engine/runtime/clock.ts';
 import { OutputClosed } from './console.ts';
 import type { Output } from './console.ts';
 import { createTally, renderProgress } from './progress-tally.ts';
+import type { ProgressTitle } from './progress-tally.ts';
 
 /** Progress of one job after the other on a terminal; nothing at all in a pipe. Disposing it takes its lines away. */
 export interface ProgressDisplay extends AsyncDisposable {
@@ -11,8 +12,7 @@ export interface ProgressDisplay extends AsyncDisposable {
   say(output: Output, text: string): void;
 }
 
-export interface ProgressDisplayOptions {
-  readonly title: string;
+export interface ProgressDisplayOptions extends ProgressTitle {
   readonly err: Output;
   readonly clock: Clock;
   /** `quiet` for `--json`. */
@@ -22,7 +22,7 @@ export interface ProgressDisplayOptions {
 const REDRAW_MS = 200;
 
 /** Draws a few lines that update themselves while a job runs. */
-export function showProgress({ title, err, clock, mode }: ProgressDisplayOptions): ProgressDisplay {
+export function showProgress({ title, preparation, err, clock, mode }: ProgressDisplayOptions): ProgressDisplay {
   const isShown = mode === 'shown' && err.isTerminal;
   const tally = createTally(clock.now().getTime());
   const ended = new AbortController();
@@ -42,7 +42,7 @@ export function showProgress({ title, err, clock, mode }: ProgressDisplayOptions
     drawnLines = 0;
   };
   const draw = async (): Promise<void> => {
-    const lines = renderProgress(title, tally.view(clock.now().getTime()), err.columns, err.style);
+    const lines = renderProgress({ title, preparation }, tally.view(clock.now().getTime()), err.columns, err.style);
     const up = drawnLines > 0 ? `\u001b[${drawnLines}A\r` : '';
     // Each line is cleared as it is written, so that the screen does not flicker.
     await err.write(`${up}${lines.map((line) => `${line}\u001b[0K\n`).join('')}\u001b[0J`);

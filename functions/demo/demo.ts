@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import pg from 'pg';
 import type { DemoOutcome, DemoRequest, OpenWorkspace, Workspace } from '../cli/workspace.ts';
-import type { LoadingReport } from '../engine/model/report.ts';
+import type { LoadingReport, TableReport } from '../engine/model/report.ts';
 import { PASSWORD_VARIABLE, selectBySize, SHOP_SELECTION, writeDemoConfig } from './demo-config.ts';
 import { openDemoFolder, type DemoFolder } from './demo-folder.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
@@ -29,7 +29,7 @@ export async function runDemo(request: DemoRequest, parts: DemoParts = { openWor
   const folder = await openDemoFolder(request.directory);
   const reports =
     source === undefined ? await showShop(request, parts, folder) : await showSource(request, parts, folder, source);
-  return { reports, output: folder.output, configPath: folder.configPath, lookInto: lookInto(folder, reports.at(-1)) };
+  return { reports, output: folder.output, configPath: folder.configPath, lookInto: lookInto(folder, reports) };
 }
 
 async function showShop(request: DemoRequest, parts: DemoParts, folder: DemoFolder): Promise<readonly LoadingReport[]> {
@@ -57,7 +57,7 @@ async function showShop(request: DemoRequest, parts: DemoParts, folder: DemoFold
   const first = await runJob(workspace, SHOP.name, request);
   if (isEnded()) return first;
 
-  say('An hour passes in the shop:');
+  say('A busy hour in the shop:');
   const changes = await withClient(address, changeShop);
   for (const { what, rows } of changes) say(`  ${rows === 0 ? '' : `${rows} `}${what}`);
   say('Second job: orders and events give only what is new; the other tables are copied again, as FULL_TABLE does.');
@@ -119,18 +119,28 @@ async function withClient<T>(settings: pg.ClientConfig, use: (client: pg.Client)
   }
 }
 
-/** Three commands on the files of the largest table: one that any system has, one with jq, one with SQL. */
-function lookInto({ output }: DemoFolder, report: LoadingReport | undefined): readonly string[] {
-  const table = report?.tables.filter(({ objects }) => objects.length > 0).toSorted((a, b) => b.rows - a.rows)[0];
-  if (report === undefined || table === undefined) return [];
-  const place = `${relative(process.cwd(), output)}/${report.integration}/${table.destinationTable}`;
+/** Three commands on the files of the table that shows most: one that any system has, one with jq, and the SQL that makes the newest state of every row. */
+function lookInto({ output }: DemoFolder, reports: readonly LoadingReport[]): readonly string[] {
+  const last = reports.at(-1);
+  const table = last?.tables
+    .filter(({ objects }) => objects.length > 0)
+    .toSorted((a, b) => shows(b) - shows(a) || b.rows - a.rows)[0];
+  if (last === undefined || table === undefined) return [];
+  const place = `${relative(process.cwd(), output)}/${last.integration}/${table.destinationTable}`;
   const files = `${shellQuote(place)}/*/*.jsonl.gz`;
-  const sql = `select _sdc_table_version, count(*) from read_json('${place.replaceAll("'", "''")}/*/*.jsonl.gz') group by all`;
+  const keys = table.primaryKeys.map((key) => `"${key.replaceAll('"', '""')}"`).join(', ');
+  const newest = keys === '' ? '' : ` qualify row_number() over (partition by ${keys} order by _sdc_sequence desc) = 1`;
+  const sql = `select * from read_json('${place.replaceAll("'", "''")}/*/*.jsonl.gz', union_by_name = true) where _sdc_table_version = ${table.activeVersion ?? table.tableVersion}${newest}`;
   return [
     `zcat ${files} | head -3`,
     `zcat ${files} | jq -c 'del(._sdc_received_at, ._sdc_batched_at)' | tail -3`,
     `duckdb -c ${shellQuote(sql)}`,
   ];
+}
+
+/** Most is seen where a second job adds to what the first one wrote, and rows can be told apart. */
+function shows({ method, primaryKeys }: TableReport): number {
+  return (method === 'INCREMENTAL' ? 2 : 0) + (primaryKeys.length > 0 ? 1 : 0);
 }
 
 /** Double quotes where quotes are needed: the SQL has single ones. */

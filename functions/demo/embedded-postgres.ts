@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,6 +22,9 @@ export interface EmbeddedPostgresOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
+
+const ELSEWHERE = join(tmpdir(), 'backstitch-demo-server-');
+const NOTE = 'data-is-elsewhere';
 
 /** Enough for a demo with the memory of a laptop, and logical decoding for who wants to try it. */
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -53,15 +56,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       signal,
     });
     say(`PostgreSQL ${version} listens on ${server.host}:${server.port}.`);
-    return embedded(server, version, home);
+    return embedded(server, version, [home, directory]);
   } catch (error) {
-    await remove(home);
+    await removeAll(home, directory);
     signal.throwIfAborted();
     throw unavailable(error);
   }
 }
 
-function embedded(server: PostgresServer, version: string, home: string): EmbeddedPostgres {
+function embedded(server: PostgresServer, version: string, folders: readonly string[]): EmbeddedPostgres {
   return {
     host: server.host,
     port: server.port,
@@ -69,7 +72,7 @@ function embedded(server: PostgresServer, version: string, home: string): Embedd
     version,
     [Symbol.asyncDispose]: async () => {
       await server.stop();
-      await remove(home);
+      await removeAll(...folders);
     },
   };
 }
@@ -98,20 +101,34 @@ function from(path: string | undefined): NodeJS.Require | undefined {
   return path === undefined ? undefined : createRequire(path);
 }
 
+/** Folders of a server: `data` is below `home`, which is `directory` itself where the server's account can reach it. */
 async function prepareHome(directory: string): Promise<string> {
-  await stopLeftover(join(directory, 'data'));
-  await remove(directory);
+  await endEarlier(directory);
   await mkdir(directory, { recursive: true });
   const account = serverAccount();
   if (account === undefined) return directory;
-  // The server's account cannot reach a folder below root's own home.
-  const home = (await isReachableByOthers(directory)) ? directory : await mkdtemp(join(tmpdir(), 'backstitch-demo-'));
+  if (await isReachableByOthers(directory)) {
+    await chown(directory, account.uid, account.gid);
+    return directory;
+  }
+  // Below root's own home, say. The note lets the next demo find what a killed one left.
+  const home = await mkdtemp(ELSEWHERE);
   await chown(home, account.uid, account.gid);
+  await writeFile(join(directory, NOTE), home);
   return home;
 }
 
-async function remove(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+/** Ends and removes what an earlier server left behind, whether it was stopped or killed. */
+async function endEarlier(directory: string): Promise<void> {
+  const noted = await readFile(join(directory, NOTE), 'utf8').catch(() => directory);
+  // Nothing else is ever removed because a file says so.
+  const home = noted.startsWith(ELSEWHERE) && dirname(noted) === dirname(ELSEWHERE) ? noted : directory;
+  await stopLeftover(join(home, 'data'));
+  await removeAll(home, directory);
+}
+
+async function removeAll(...directories: readonly string[]): Promise<void> {
+  for (const directory of directories) await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function unavailable(error: unknown): ReplicationError {

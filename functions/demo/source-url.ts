@@ -11,6 +11,7 @@ export interface SourceAddress {
 }
 
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+const NO_HOST = 'none.invalid';
 type SslMode = (typeof SSL_MODES)[number];
 
 /**
@@ -18,10 +19,12 @@ type SslMode = (typeof SSL_MODES)[number];
  * Without `sslmode` TLS is used, except to this machine. Throws `demo-source-invalid`, which never repeats the URL.
  */
 export function parseSourceUrl(text: string): SourceAddress {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // URL takes no user without a host, libpq does: the host may be a parameter.
+  const whole = text.replace(/^(\w+:\/\/[^/?#]*@)(?=[/?#]|$)/, `$1${NO_HOST}`);
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
   if (url === undefined || !['postgres:', 'postgresql:'].includes(url.protocol)) throw invalid('it is not a postgres:// URL');
   const host = (url.searchParams.get('host') ?? decode(url.hostname, 'host')).replace(/^\[(.*)\]$/, '$1');
-  if (host === '') throw invalid('it names no host');
+  if (host === '' || host === NO_HOST) throw invalid('it names no host');
   const user = decode(url.username, 'user');
   if (user === '') throw invalid('it names no user');
   const port = Number(url.searchParams.get('port') ?? (url.port === '' ? '5432' : url.port));

@@ -6,6 +6,7 @@ import { displayWidth } from '../../functions/engine/report/render-text.ts';
 import type { Clock } from '../../functions/engine/runtime/clock.ts';
 import { fakeConsole } from './fake-console.ts';
 
+const title = { title: 'shop', preparation: 'reading the structure' };
 const ORDERS = 'shop.public.orders';
 const planned: ProgressEvent = { kind: 'planned', streams: 2, units: 4, estimatedRows: 1000 };
 const started = (stream = ORDERS): ProgressEvent => ({ kind: 'unit-started', stream, what: 'range 1' });
@@ -13,10 +14,10 @@ const rows = (count: number, stream = ORDERS): ProgressEvent => ({ kind: 'rows',
 const done = (stream = ORDERS): ProgressEvent => ({ kind: 'unit-done', stream });
 
 describe('the tally', () => {
-  it('plans until a plan is there', () => {
+  it('prepares until a plan is there', () => {
     const tally = createTally(1_000);
 
-    expect(tally.view(3_000)).toMatchObject({ phase: 'planning', elapsedMs: 2_000, share: 0 });
+    expect(tally.view(3_000)).toMatchObject({ phase: 'preparing', elapsedMs: 2_000, share: 0 });
   });
 
   it('adds up rows and units, and says who works', () => {
@@ -108,17 +109,17 @@ describe('the lines', () => {
   tally.apply({ kind: 'stream-failed', stream: 'y', code: 'query-failed' }, 1_000);
 
   it('say how far it is, how fast, and what remains', () => {
-    const [head, first, second] = renderProgress('shop', tally.view(2_000), 200);
+    const [head, first, second] = renderProgress(title, tally.view(2_000), 200);
 
     expect(head).toBe(
-      'shop  ████████░░░░░░░░░░░░  42 %  0 of 4 units (2 streams)  420 rows  15.0 KB/s  about 3.9 s left  1 failed',
+      'shop  ████████░░░░░░░░░░░░  42 %  0 of 4 units (2 streams)  420 rows  15.0 KB/s  about 4 s left  1 failed',
     );
     expect(first).toBe('  shop.public.orders  range 1, 300 rows');
     expect(second).toBe('  shop.public.x\\u001b[2J\\u000a  range 1, 120 rows');
   });
 
   it.each([20, 40, 80])('fit a terminal of %i columns', (columns) => {
-    const lines = renderProgress('shop', tally.view(2_000), columns);
+    const lines = renderProgress(title, tally.view(2_000), columns);
 
     expect(lines).toHaveLength(6);
     expect(lines.at(-1)).toMatch(/^ {2}and 2 more/);
@@ -154,7 +155,7 @@ describe('the display', () => {
     const console = fakeConsole({ terminal: true });
     const { clock, step } = steppedClock();
     {
-      await using display = showProgress({ title: 'shop', err: console.err, clock, mode: 'shown' });
+      await using display = showProgress({ ...title, err: console.err, clock, mode: 'shown' });
       display.listener(planned);
       display.listener(started());
       await step();
@@ -176,7 +177,7 @@ describe('the display', () => {
   ] as const)('draws nothing %s, but says what is said', async (_, { terminal, mode }) => {
     const console = fakeConsole({ terminal });
     {
-      await using display = showProgress({ title: 'shop', err: console.err, clock: steppedClock().clock, mode });
+      await using display = showProgress({ ...title, err: console.err, clock: steppedClock().clock, mode });
       display.listener(planned);
       display.say(console.err, 'A line\n');
     }

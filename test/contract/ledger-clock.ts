@@ -10,10 +10,10 @@ export class ManualClock implements Clock {
     return new Date(this.#nowMs);
   }
 
-  /** Waits between attempts are not what these tests are about: they take one turn of the event loop. */
-  sleep(): Promise<void> {
+  /** Waits between attempts spread contenders; how long is not what these tests are about. */
+  sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      setImmediate(resolve);
+      setTimeout(resolve, Math.min(ms, 20));
     });
   }
 
@@ -58,4 +58,11 @@ export async function all<T>(iterable: AsyncIterable<T>): Promise<readonly T[]> 
   const items: T[] = [];
   for await (const item of iterable) items.push(item);
   return items;
+}
+
+/** One of several, going round. */
+export function pick<T>(all: readonly T[], n: number): T {
+  const one = all[n % all.length];
+  if (one === undefined) throw new Error('there is none');
+  return one;
 }

@@ -27,7 +27,14 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       const first = await claim.commit(batch('one', { at: 1 }));
       const second = await claim.commit(batch('two', { at: 2 }));
 
-      expect(first).toMatchObject({ head: 'copy/a#b/0001', job: 'job-1', batch: 1, fence: 1, before: { state: 'open' }, after: { at: 1 } });
+      expect(first).toMatchObject({
+        head: 'copy/a#b/0001',
+        job: 'job-1',
+        batch: 1,
+        fence: 1,
+        before: { state: 'open' },
+        after: { at: 1 },
+      });
       expect(second).toMatchObject({ batch: 2, before: { at: 1 }, after: { at: 2 } });
       expect(claim.head).toMatchObject({ batch: 2, bookmark: { at: 2 }, lastCommit: second });
       expect(await ledger().head('copy/a#b/0001')).toEqual(claim.head);
@@ -58,7 +65,9 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
 
       const claims: Claim[] = [];
       const codes = await Promise.all(
-        Array.from({ length: 50 }, (_, n) => codeOf((workers[n % 10] ?? lease).claim('h', `w${n}`).then((claim) => claims.push(claim)))),
+        Array.from({ length: 50 }, (_, n) =>
+          codeOf((workers[n % 10] ?? lease).claim('h', `w${n}`).then((claim) => claims.push(claim))),
+        ),
       );
       expect(codes.filter((code) => code === 'fenced-out').length).toBe(50 - claims.length);
       expect(new Set(claims.map(({ fence }) => fence)).size).toBe(claims.length);
@@ -131,7 +140,11 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       expect(objectsOf(await all(ledger().commits('job-1')))).toEqual(['one', 'two', 'three']);
       await lease.release();
       await using later = await acquired(ledger(), 'job-2');
-      expect((await later.claim('h', 'w', { state: 'open' })).head).toMatchObject({ bookmark: { state: 'open' }, batch: 0, fence: 1 });
+      expect((await later.claim('h', 'w', { state: 'open' })).head).toMatchObject({
+        bookmark: { state: 'open' },
+        batch: 0,
+        fence: 1,
+      });
     });
 
     test('heads that are removed leave their commits and shut out their claimers', async () => {
@@ -186,7 +199,9 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       await using lease = await acquired(ledger(), 'job-1');
       const claim = await lease.claim('h', 'w');
 
-      await expect(claim.commit(batch('large', null, { facts: { note: 'x'.repeat(300_000) } }))).rejects.toThrow(/a commit of "h" has 30\d{4} bytes/);
+      await expect(claim.commit(batch('large', null, { facts: { note: 'x'.repeat(300_000) } }))).rejects.toThrow(
+        /a commit of "h" has 30\d{4} bytes/,
+      );
       await claim.commit(batch('fits', null, { facts: { note: 'x'.repeat(299_000) } }));
 
       expect(objectsOf(await all(ledger().commits('job-1')))).toEqual(['fits']);
@@ -196,17 +211,17 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       const { ledger } = fixture.next();
       await using lease = await acquired(ledger(), 'job-1');
       const claim = await lease.claim('h', 'w');
-      let isWorking = true;
+      const working = { isOver: false };
       const work = (async () => {
         for (let n = 1; n <= 40; n += 1) await claim.commit(batch(`${n}`));
-        isWorking = false;
+        working.isOver = true;
       })();
       const reader = ledger();
 
       do {
         const seen = objectsOf(await all(reader.commits('job-1')));
         expect(seen).toEqual(seen.map((_, n) => `${n + 1}`));
-      } while (isWorking);
+      } while (!working.isOver);
       await work;
 
       expect((await all(reader.commits('job-1'))).length).toBe(40);

@@ -18,13 +18,19 @@ async function runJob(ledger: Ledger, job: string): Promise<void> {
   const lease = await ledger.acquire(job, TTL_MS);
   if (lease.state === 'busy') throw new Error('busy');
   await using _held = lease;
-  await ledger.updateJob(job, (now) => now ?? { job, state: 'running', trigger: 'manual', startedAt: '2026-11-22T08:00:00.000Z' });
-  await ledger.saveWork(job, Array.from({ length: UNITS }, (_, unit) => unit));
+  await ledger.updateJob(
+    job,
+    (now) => now ?? { job, state: 'running', trigger: 'manual', startedAt: '2026-11-22T08:00:00.000Z' },
+  );
+  await ledger.saveWork(
+    job,
+    Array.from({ length: UNITS }, (_, unit) => unit),
+  );
   const work = await ledger.work(job);
   for (;;) {
     const [taken] = await work.take('w1', 1);
     if (taken === undefined) break;
-    const head = `copy/${String(taken.unit)}`;
+    const head = `copy/${Number(taken.unit)}`;
     const done = ((await ledger.document('done'))?.value ?? []) as readonly string[];
     if (done.includes(head)) continue;
     const claim = await lease.claim(head, 'w1', 0);
@@ -44,7 +50,9 @@ async function runJob(ledger: Ledger, job: string): Promise<void> {
 export function ledgerCrashContract(start: () => Promise<StoreUnderTest>): void {
   describe('a job killed at any write', () => {
     const fixture = ledgerFixture(start);
-    const everything = Array.from({ length: UNITS }, (_, unit) => Array.from({ length: BATCHES }, (_, at) => `copy/${unit}/${at + 1}`)).flat();
+    const everything = Array.from({ length: UNITS }, (_, unit) =>
+      Array.from({ length: BATCHES }, (_, at) => `copy/${unit}/${at + 1}`),
+    ).flat();
 
     /** Tries the first write, the second, and so on, until a job gets by without meeting the fault. */
     async function forEachWrite(isMet: (at: number) => Promise<boolean>): Promise<number> {
@@ -84,17 +92,20 @@ export function ledgerCrashContract(start: () => Promise<StoreUnderTest>): void 
       expect(writes).toBeGreaterThan(20);
     });
 
-    test.each<[Fault]>([['before'], ['after']])('a single write that fails (%s it takes effect) is made good by trying again in the same process', async (fault) => {
-      await forEachWrite(async (at) => {
-        const { ledger, store } = fixture.next();
-        const faulty = new FaultyStore(store(), { at, fault });
-        const own = ledger(faulty);
+    test.each<[Fault]>([['before'], ['after']])(
+      'a single write that fails (%s it takes effect) is made good by trying again in the same process',
+      async (fault) => {
+        await forEachWrite(async (at) => {
+          const { ledger, store } = fixture.next();
+          const faulty = new FaultyStore(store(), { at, fault });
+          const own = ledger(faulty);
 
-        await runJob(own, 'job-1').catch(() => runJob(own, 'job-1'));
+          await runJob(own, 'job-1').catch(() => runJob(own, 'job-1'));
 
-        expect(objectsOf(await all(ledger().commits('job-1'))), `write ${at}`).toEqual(everything);
-        return faulty.hasFailed;
-      });
-    });
+          expect(objectsOf(await all(ledger().commits('job-1'))), `write ${at}`).toEqual(everything);
+          return faulty.hasFailed;
+        });
+      },
+    );
   });
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import type { Claim, Commit, Json, Lease, Ledger } from '../../functions/engine/ledger/ledger.ts';
+import type { Claim, Commit, CommitTable, Json, Lease, Ledger } from '../../functions/engine/ledger/ledger.ts';
 import { openLedger } from '../../functions/engine/ledger/open-ledger.ts';
 import type { LedgerStore } from '../../functions/engine/ledger/store.ts';
 import { silentLogger } from '../../functions/engine/runtime/logger.ts';
@@ -18,8 +18,9 @@ export interface Integration {
   readonly name: string;
   readonly clock: ManualClock;
   /** A ledger as another process would open it, on a store of its own or on the one given. */
-  ledger(store?: LedgerStore): Ledger;
-  store(): LedgerStore;
+  readonly ledger: (store?: LedgerStore) => Ledger;
+  readonly store: () => LedgerStore;
+  readonly fill: (items: readonly { readonly id: string; readonly body: string }[]) => Promise<void>;
 }
 
 /** Starts a store before the tests of a block, and ends it after them. */
@@ -43,7 +44,13 @@ export function ledgerFixture(start: () => Promise<StoreUnderTest>): LedgerFixtu
         opened.push(made);
         return made;
       };
-      return { name, clock, store, ledger: (given = store()) => openLedger(given, name, { clock, logger: silentLogger, alarm: clock.alarm }) };
+      return {
+        name,
+        clock,
+        store,
+        fill: (items) => under.fill(name, items),
+        ledger: (given = store()) => openLedger(given, name, { clock, logger: silentLogger, alarm: clock.alarm }),
+      };
     },
   };
 }
@@ -56,14 +63,27 @@ export async function acquired(ledger: Ledger, job: string): Promise<Lease> {
 }
 
 /** A batch that says which one it is. */
-export function batch(name: string, after: Json = name, more: Partial<Parameters<Claim['commit']>[0]> = {}): Parameters<Claim['commit']>[0] {
-  const object = { key: `k/${name}`, kind: 'copy', rows: 1, bytes: 2, jsonBytes: 3, sha256: '00', firstSequence: '1', lastSequence: '2' } as const;
-  return { stream: 'shop.public.orders', tableVersion: 1, objects: [object], rowsRead: 1, after, facts: { name }, ...more };
+export function batch(
+  name: string,
+  after: Json = name,
+  more: Partial<CommitTable> = {},
+): Parameters<Claim['commit']>[0] {
+  const object = {
+    key: `k/${name}`,
+    kind: 'copy',
+    rows: 1,
+    bytes: 2,
+    jsonBytes: 3,
+    sha256: '00',
+    firstSequence: '1',
+    lastSequence: '2',
+  } as const;
+  return { tables: [{ stream: 'shop.public.orders', tableVersion: 1, objects: [object], rowsRead: 1, facts: { name }, ...more }], after };
 }
 
 /** The names of the objects of commits. */
 export function objectsOf(commits: readonly Commit[]): readonly string[] {
-  return commits.flatMap(({ objects }) => objects.map(({ key }) => key.slice(2)));
+  return commits.flatMap(({ tables }) => tables.flatMap(({ objects }) => objects)).map(({ key }) => key.slice(2));
 }
 
 /** The code that a promise fails with. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JobRecord } from '../../functions/engine/ledger/ledger.ts';
+import { keys } from '../../functions/engine/ledger/keys.ts';
 import { FaultyStore } from '../support/faults.ts';
 import { all } from './ledger-clock.ts';
 import { acquired, batch, codeOf, ledgerFixture } from './ledger-fixture.ts';
@@ -9,7 +10,12 @@ import type { StoreUnderTest } from './ledger-store.suite.ts';
 export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): void {
   describe('records', () => {
     const fixture = ledgerFixture(start);
-    const record = (job: string): JobRecord => ({ job, state: 'running', trigger: 'manual', startedAt: '2026-11-22T08:00:00.000Z' });
+    const record = (job: string): JobRecord => ({
+      job,
+      state: 'running',
+      trigger: 'manual',
+      startedAt: '2026-11-22T08:00:00.000Z',
+    });
 
     test('control is empty at first and keeps every change', async () => {
       const { ledger } = fixture.next();
@@ -31,7 +37,11 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
       for (const [id, value] of Object.entries(values)) expect(await own.updateDocument(id, () => value)).toEqual(value);
 
       const streams = await own.documents('stream/');
-      expect([...streams].map(([id, { value }]) => [id, value])).toEqual(Object.entries(values).slice(0, 3).sort(([a], [b]) => (a < b ? -1 : 1)));
+      expect([...streams].map(([id, { value }]) => [id, value])).toEqual(
+        Object.entries(values)
+          .slice(0, 3)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
       expect((await own.document('stream/null'))?.value).toBeNull();
       expect(await own.updateDocument('other', () => undefined)).toBeUndefined();
       expect(await own.updateDocument('other', () => undefined)).toBeUndefined();
@@ -60,12 +70,9 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
     });
 
     test('ten thousand documents are listed', async () => {
-      const { ledger } = fixture.next();
-      const own = ledger();
+      const { ledger, fill } = fixture.next();
       const ids = Array.from({ length: 10_000 }, (_, n) => `stream/shop.public.table_${String(n).padStart(5, '0')}`);
-      for (let start = 0; start < ids.length; start += 100) {
-        await Promise.all(ids.slice(start, start + 100).map((id) => own.updateDocument(id, () => ({ id, version: 1 }))));
-      }
+      await fill(ids.map((id) => ({ id: keys.document(id), body: JSON.stringify({ value: { id, version: 1 } }) })));
 
       const documents = await ledger().documents('stream/');
 
@@ -88,7 +95,8 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
       for (const job of jobs) await ledger().updateJob(job, () => record(job));
       await ledger().updateJob('20261122T080000.000Z-000001', (now) => ({ ...(now ?? record('')), state: 'complete', rows: 7 }));
 
-      const listed = async (query?: Parameters<ReturnType<typeof ledger>['jobs']>[0]) => (await all(ledger().jobs(query))).map(({ job }) => jobs.indexOf(job));
+      const listed = async (query?: Parameters<ReturnType<typeof ledger>['jobs']>[0]) =>
+        (await all(ledger().jobs(query))).map(({ job }) => jobs.indexOf(job));
 
       expect(await listed()).toEqual([2, 1, 0]);
       expect(await listed({ limit: 2 })).toEqual([2, 1]);
@@ -126,16 +134,16 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
       const { ledger } = fixture.next();
       const size = 700_000;
       await ledger().saveReport('job-1', 'a'.repeat(size));
-      let isSaving = true;
+      const saver = { isOver: false };
       const saving = (async () => {
         for (const letter of 'bcdefgh') await ledger().saveReport('job-1', letter.repeat(size));
-        isSaving = false;
+        saver.isOver = true;
       })();
 
       do {
         const seen = (await ledger().report('job-1')) ?? '';
         expect(seen === (seen[0] ?? '').repeat(size)).toBe(true);
-      } while (isSaving);
+      } while (!saver.isOver);
       await saving;
     });
 

@@ -9,7 +9,8 @@ import type { StoreUnderTest } from './ledger-store.suite.ts';
 export function ledgerWorkContract(start: () => Promise<StoreUnderTest>): void {
   describe('work', () => {
     const fixture = ledgerFixture(start);
-    const take = async (work: WorkList, worker: string, count = 1): Promise<readonly Json[]> => (await work.take(worker, count)).map(({ unit }) => unit);
+    const take = async (work: WorkList, worker: string, count = 1): Promise<readonly Json[]> =>
+      (await work.take(worker, count)).map(({ unit }) => unit);
 
     test('eight workers at once get each unit exactly once', async () => {
       const { ledger } = fixture.next();
@@ -99,7 +100,11 @@ export function ledgerWorkContract(start: () => Promise<StoreUnderTest>): void {
       await work.add([]);
 
       const rest = await take(work, 'w1', 100);
-      expect([...rest].sort()).toEqual(Array.from({ length: 12 }, (_, n) => [`x${n}`, `y${n}`]).flat().sort());
+      expect([...rest].sort()).toEqual(
+        Array.from({ length: 12 }, (_, n) => [`x${n}`, `y${n}`])
+          .flat()
+          .sort(),
+      );
       expect(work.total).toBe(25);
     });
 

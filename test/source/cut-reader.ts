@@ -6,6 +6,7 @@ import { copyRange } from '../../functions/engine/source/postgres/copy-range.ts'
 import { cut } from '../../functions/engine/source/postgres/cut.ts';
 import { discoverTables } from '../../functions/engine/source/postgres/discover-tables.ts';
 import { startOfCopy } from '../../functions/engine/source/postgres/start.ts';
+import { eventually } from '../support/postgres.ts';
 import { BlockRecorder, RowRecorder } from './copy-recorder.ts';
 import { never, tableNamed } from './support.ts';
 
@@ -16,9 +17,27 @@ export interface CutCopy {
   readonly ranges: readonly CopyRange[];
 }
 
-/** Starts and cuts a copy of one table of the schema `public`. */
-export async function cutCopy(settings: ConnectionSettings, name: string, rangeBytes = 65_536): Promise<CutCopy> {
+/**
+ * Starts and cuts a copy of one table of the schema `public`. Waits before until no transaction of other tests on the same server makes rows look new,
+ * unless some are to be open.
+ */
+export async function cutCopy(
+  settings: ConnectionSettings,
+  name: string,
+  { rangeBytes = 65_536, open = 'none' }: { readonly rangeBytes?: number; readonly open?: 'none' | 'some' } = {},
+): Promise<CutCopy> {
   await using connection = await connect(settings, never());
+  const [now] = await connection.query<{ readonly xid: string }>(
+    'select txid_snapshot_xmax(txid_current_snapshot()) as xid',
+    [],
+    never(),
+  );
+  if (open === 'none') {
+    await eventually(
+      'what was running has ended',
+      async () => BigInt((await startOfCopy(connection, never())).oldestXid) >= BigInt(now?.xid ?? 0),
+    );
+  }
   const table = tableNamed(await discoverTables(connection, never()), name);
   const start = await startOfCopy(connection, never());
   return { table, start, ranges: await cut(connection, table, rangeBytes, never()) };

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connect } from '../../functions/engine/source/postgres/connection.ts';
-import { isNewer } from '../../functions/engine/source/postgres/copy-select.ts';
-import { createDatabase, majors, newestMajor } from '../support/postgres.ts';
+import { createDatabase, majors } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { cutCopy, fold, readCopy, readRange } from './cut-reader.ts';
-import { never, rejection, settingsFor } from './support.ts';
+import { rejection, settingsFor } from './support.ts';
 
 describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
   let db: TestDatabase;
@@ -78,7 +76,7 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
     await db.query('create table t (k int primary key, v text)');
     await fill('t', 20_000);
 
-    expect((await cutCopy(settingsFor(db), 't', 1)).ranges.length).toBeLessThanOrEqual(2_001);
+    expect((await cutCopy(settingsFor(db), 't', { rangeBytes: 1 })).ranges.length).toBeLessThanOrEqual(2_001);
   });
 
   it('equals the source although rows are inserted, updated, moved, deleted and locked all the time', async () => {
@@ -86,7 +84,7 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
     await fill('t', 3000);
     const old = await db.connect();
     await old.query(`begin; update t set v = 'by an old transaction' where k % 97 = 0`);
-    const copy = await cutCopy(settingsFor(db), 't', 32_768);
+    const copy = await cutCopy(settingsFor(db), 't', { rangeBytes: 32_768, open: 'some' });
     const stopped = new AbortController();
     const writers = await Promise.all(
       [1, 2, 3].map(async (seed) => {
@@ -121,9 +119,8 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
     const copy = await cutCopy(settingsFor(db), 't');
     const range = copy.ranges.at(-1);
     if (range === undefined) throw new Error('nothing was cut');
-    await db.query(
-      `insert into t values (0, 'new'); update t set v = 'changed' where k = 17; begin; insert into t values (-1, 'undone'); rollback`,
-    );
+    await db.query(`insert into t values (0, 'new'); update t set v = 'changed' where k = 17`);
+    await db.query(`begin; insert into t values (-1, 'undone'); rollback`);
 
     expect((await readRange(settingsFor(db), copy, range)).toSorted()).toEqual(['0\tnew', '17\tchanged']);
   });
@@ -272,163 +269,6 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
 
     expect(copy.ranges.length).toBeGreaterThan(2);
     expect((await readCopy(settingsFor(db), copy)).rows).toHaveLength(5000);
-  });
-});
-
-describe.each(majors.filter((major) => major < 14))('key ranges on PostgreSQL %i', (major) => {
-  it.each([
-    ['int, never analyzed', 'int', 'i - 2500', false],
-    ['bigint', 'bigint', 'i * 1000000000000::bigint', true],
-    ['uuid', 'uuid', 'md5(i::text)::uuid', true],
-    ['uuid, never analyzed', 'uuid', 'md5(i::text)::uuid', false],
-    ['numeric', 'numeric(20,4)', 'i / 7.0', true],
-    ['date', 'date', `date '2000-01-01' + i`, true],
-    ['timestamp', 'timestamp', `timestamp '2000-01-01' + i * interval '1 hour 1 microsecond'`, true],
-    ['timestamptz', 'timestamptz', `timestamptz '2000-01-01' + i * interval '1 hour'`, true],
-    ['text', 'text', `md5(i::text) || E'''\\\\"{},'`, true],
-    [
-      'text in another collation',
-      'text collate "POSIX"',
-      `case when i % 2 = 0 then upper(md5(i::text)) else md5(i::text) end`,
-      true,
-    ],
-    ['varchar', 'varchar(50)', `chr(200 + i % 1000) || i`, true],
-  ])('cut a primary key of %s', async (_, type, value, isAnalyzed) => {
-    await using db = await createDatabase(major);
-    await db.query(
-      `create table t (k ${type} primary key, v text); insert into t select ${value}, repeat('x', 80) from generate_series(1, 5000) i`,
-    );
-    if (isAnalyzed) await db.query('analyze t');
-
-    const copy = await cutCopy(settingsFor(db), 't');
-    const { rows, late } = await readCopy(settingsFor(db), copy);
-
-    expect(copy.ranges.length).toBeGreaterThan(5);
-    expect(rows).toHaveLength(5000);
-    expect(new Set(rows).size).toBe(5000);
-    expect(late).toEqual([]);
-  });
-
-  it('cut a key of two columns by the values that its first one has', async () => {
-    await using db = await createDatabase(major);
-    await db.query(
-      `create table t (k text, n int, v text, primary key (k, n)); insert into t select 'tenant ' || i % 7, i, repeat('x', 80) from generate_series(1, 5000) i; analyze t`,
-    );
-
-    const copy = await cutCopy(settingsFor(db), 't');
-
-    expect(copy.ranges.length).toBe(8);
-    expect((await readCopy(settingsFor(db), copy)).rows).toHaveLength(5000);
-  });
-
-  it.each([
-    ['never analyzed text', 'text', 'md5(i::text)'],
-    ['a type without a plain order', 'bytea', `decode(md5(i::text), 'hex')`],
-  ])('leave a key of %s whole', async (_, type, value) => {
-    await using db = await createDatabase(major);
-    await db.query(
-      `create table t (k ${type} primary key, v text) with (autovacuum_enabled = off); insert into t select ${value}, repeat('x', 80) from generate_series(1, 5000) i`,
-    );
-
-    expect((await cutCopy(settingsFor(db), 't')).ranges).toEqual([{ kind: 'whole' }]);
-  });
-});
-
-describe.each(majors.filter((major) => major >= 14))('page ranges on PostgreSQL %i', (major) => {
-  it('begin a materialized view anew when it was refreshed', async () => {
-    await using db = await createDatabase(major);
-    await db.query(`create table t (k int, v text); insert into t select i, repeat('x', 80) from generate_series(1, 5000) i`);
-    await db.query('create materialized view m as select * from t; create unique index on m (k)');
-    const settings = settingsFor(db);
-
-    const still = await cutCopy(settings, 'm');
-    const { rows, late } = await readCopy(settings, still);
-    await db.query(`update t set v = 'changed' where k = 1; refresh materialized view concurrently m`);
-    const catchUp = still.ranges.at(-1);
-
-    expect(still.ranges.length).toBeGreaterThan(5);
-    expect(rows).toHaveLength(5000);
-    expect(late).toEqual([]);
-    if (catchUp === undefined) throw new Error('nothing was cut');
-    expect(await rejection(readRange(settings, still, catchUp))).toMatchObject({ code: 'table-rewritten' });
-  });
-
-  it('read only their pages, whatever the statistics say', async () => {
-    await using db = await createDatabase(major);
-    await db.query(
-      `create table t (k int primary key, v text) with (autovacuum_enabled = off); insert into t select i, repeat('x', 80) from generate_series(1, 20000) i`,
-    );
-    const copy = await cutCopy(settingsFor(db), 't');
-    const blocks = async (): Promise<number> => {
-      const [row] = await db.query(`select pg_stat_clear_snapshot(), pg_stat_get_blocks_fetched('t'::regclass) as blocks`);
-      return Number(row?.blocks);
-    };
-    const before = await blocks();
-
-    const last = copy.ranges.at(-2);
-    if (last === undefined) throw new Error('nothing was cut');
-    await readRange(settingsFor(db), copy, last);
-
-    // The sessions report their statistics at their end.
-    let read = 0;
-    for (; read === 0; read = (await blocks()) - before);
-    expect(read).toBeLessThan(40);
-  });
-
-  it('share small leaves', async () => {
-    await using db = await createDatabase(major);
-    await db.query('create table t (k int primary key, v text) partition by list (k)');
-    await db.query(
-      `do $$ begin for i in 1..150 loop execute format('create table leaf_%s partition of t for values in (%s)', i, i); end loop; end $$`,
-    );
-    await db.query(`insert into t select i, repeat('x', 80) from generate_series(1, 150) i`);
-
-    const copy = await cutCopy(settingsFor(db), 't');
-    const { rows, late } = await readCopy(settingsFor(db), copy);
-
-    expect(copy.ranges.length).toBeLessThan(30);
-    expect(rows.map((row) => Number(row.split('\t')[0])).toSorted((a, b) => a - b)).toEqual(
-      Array.from({ length: 150 }, (_, index) => index + 1),
-    );
-    expect(late).toEqual([]);
-  });
-});
-
-describe('what tells new row versions from old ones', () => {
-  const TWO_32 = 2n ** 32n;
-
-  it.each<[string, bigint, bigint, boolean]>([
-    ['the one before the oldest', 0n, -1n, false],
-    ['the oldest itself', 0n, 0n, true],
-    ['one of the future', 0n, 1_000_000n, true],
-    ['the last that a copy may live to see', 0n, 2n ** 30n - 1n, true],
-    ['one of the oldest that can be unfrozen', 0n, -(2n ** 31n) + 1n, false],
-    ['one frozen three thousand million transactions ago', 0n, -3_000_000_000n, false],
-    ['one frozen so long ago that it looks new', 0n, -(TWO_32 - 5n), true],
-    ['one before the wrap, begun after it', -2000n, -2001n, false],
-    ['one after the wrap, begun before it', -2000n, 5n, true],
-  ])('is right for %s', async (_, oldest, xmin, expected) => {
-    await using db = await createDatabase(newestMajor);
-    await using connection = await connect(settingsFor(db), never());
-    // As if the server were young and had wrapped three times.
-    const [now] = await db.query('select txid_current() as xid');
-    const current = BigInt(now?.xid ?? 0);
-    const base = oldest === 0n ? current - 10n : 0n;
-    const oldestXid = 3n * TWO_32 + base + oldest;
-    const raw = ((((oldest === 0n ? base : 0n) + xmin) % TWO_32) + TWO_32) % TWO_32;
-
-    const sql = `select ${isNewer({ sequence: '0', at: '', oldestXid: String(oldestXid) })} as is_newer from (select '${raw}'::xid as xmin) as one`;
-
-    expect(await connection.query(sql, [], never())).toEqual([{ is_newer: expected ? 't' : 'f' }]);
-  });
-
-  it('takes permanent xids for old', async () => {
-    await using db = await createDatabase(newestMajor);
-    const [now] = await db.query('select txid_current() as xid');
-
-    const sql = `select bool_or(${isNewer({ sequence: '0', at: '', oldestXid: now?.xid ?? '' })}) as is_newer from (select x::text::xid as xmin from generate_series(0, 2) x) as three`;
-
-    expect(await db.query(sql)).toEqual([{ is_newer: 'f' }]);
   });
 });
 

@@ -33,7 +33,7 @@ describe.each(majors)('late commits on PostgreSQL %i', (major) => {
     const follower = follow();
     await follower.run();
     const slow = await db.connect();
-    await slow.query(`${set}`);
+    await slow.query(set);
     await slow.query(`begin; insert into t (v) values ('late')`);
     await db.query(`insert into t (v) values ('quick')`);
 

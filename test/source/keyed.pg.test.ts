@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, majors } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
@@ -143,6 +144,22 @@ describe.each(majors)('key-based reading on PostgreSQL %i', (major) => {
     expect(third.lines.map((line) => line.trim())).toEqual([next]);
   });
 
+  it.each(['key', 'k', 'source', 'rows', 'order'])(
+    'orders by the values of a column named %s, and not by their text',
+    async (name) => {
+      await db.query(
+        `create table t ("${name}" int primary key, v int); insert into t select i, i from generate_series(1, 100) i; analyze t`,
+      );
+      const follower = follow(name, { columns: ['v'], maxRows: 60 });
+
+      const first = await follower.run();
+      const second = await follower.run();
+
+      expect(first).toMatchObject({ range: { min: '1', max: '60' }, more: true });
+      expect(second).toMatchObject({ range: { min: '61', max: '100' }, more: false });
+    },
+  );
+
   it('takes a domain as a key', async () => {
     await db.query('create domain positive as int check (value > 0); create table t (k positive); insert into t values (1), (2)');
     const follower = follow();
@@ -245,6 +262,20 @@ describe.each(majors)('key-based reading on PostgreSQL %i', (major) => {
     expect((await root.run()).lines).toEqual(['12\tc']);
     expect((await view.run()).lines).toEqual(['12\tc']);
     await db.query('drop materialized view m');
+  });
+
+  it('needs rights on the selected columns only', async () => {
+    const role = `reader_${randomBytes(4).toString('hex')}`;
+    await db.query(`create role ${role} login; create table t (k int, v text, secret text); grant select (k, v) on t to ${role}`);
+    await db.query(`insert into t values (1, 'a', 'hidden')`);
+    const follower = new Follower(settingsFor(db, { user: role }), 't', 'k');
+
+    const first = await follower.run();
+    const second = await follower.run();
+    await db.query(`drop owned by ${role}; drop role ${role}`);
+
+    expect(first.lines).toEqual(['1\ta']);
+    expect(second.lines).toEqual([]);
   });
 
   it('counts NULL keys, and infinite ones, which it never reads', async () => {

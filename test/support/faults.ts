@@ -21,7 +21,10 @@ export class FaultyStore implements LedgerStore {
   readonly #isDead: boolean;
   #hasFailed = false;
 
-  constructor(inner: LedgerStore, { at, fault, isDead = false }: { readonly at: number; readonly fault: Fault; readonly isDead?: boolean }) {
+  constructor(
+    inner: LedgerStore,
+    { at, fault, isDead = false }: { readonly at: number; readonly fault: Fault; readonly isDead?: boolean },
+  ) {
     this.#inner = inner;
     this.#at = at;
     this.#fault = fault;

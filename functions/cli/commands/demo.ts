@@ -27,7 +27,13 @@ export async function demoCommand(context: CommandContext, { directory, source }
 async function playDemo(context: CommandContext, { directory, source }: DemoOptions): Promise<DemoOutcome> {
   const { console, clock, interruption, options, runDemo } = context;
   const isJson = options.output === 'json';
-  await using display = showProgress({ title: 'demo', err: console.err, clock, mode: isJson ? 'quiet' : 'shown' });
+  await using display = showProgress({
+    title: 'demo',
+    preparation: 'preparing',
+    err: console.err,
+    clock,
+    mode: isJson ? 'quiet' : 'shown',
+  });
   using _ = announceStop(context, display);
   return await runDemo({
     directory,

@@ -30,6 +30,7 @@ async function runWithProgress(
   const { console, clock, options, interruption } = context;
   await using display = showProgress({
     title: integration,
+    preparation: 'reading the structure',
     err: console.err,
     clock,
     mode: options.output === 'json' ? 'quiet' : 'shown',

@@ -129,7 +129,7 @@ function resolveReference(
 }
 
 /** A password that stands in the configuration itself. */
-export function literalSecret(value: string, where: string): SecretRef {
+function literalSecret(value: string, where: string): SecretRef {
   return { kind: 'literal', reveal: () => value, where };
 }
 

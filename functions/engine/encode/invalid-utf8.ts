@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 /**
  * The ordinal of the first member, in the first line of a block of JSON Lines, that is not UTF-8; -1 if all is well. The server checks what it converts,
- * but up to PostgreSQL 15 a value of the type "char" may be one byte of a character.
+ * but up to PostgreSQL 14 a value of the type "char" may be one byte of a character.
  */
 export function fieldOfInvalidUtf8(block: Buffer): number {
   if (isUtf8(block)) return -1;

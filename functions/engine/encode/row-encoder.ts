@@ -18,8 +18,7 @@ export type { CompiledEncoder } from './encode.ts';
 
 /** Rows beyond this size are written field by field with room for each: six times a huge row is never reserved. */
 const LARGE_ROW_BYTES = 16 * 1024;
-/** A block, and behind it the most that one row below LARGE_ROW_BYTES needs. */
-const BLOCK_CAPACITY = BLOCK_BYTES + LARGE_ROW_BYTES * 8;
+const NOTHING = viewOf(Buffer.alloc(0));
 
 /**
  * Compiles the encoder of one table's rows. `stream` is the stream's id, for errors.
@@ -67,20 +66,22 @@ function plan(field: FieldShape, index: number, form: ValueForm): PlannedField {
 
 class CopyEncoder implements RowEncoder, RowTarget {
   rows = 0;
-  readonly out = new ByteWriter(BLOCK_CAPACITY);
+  readonly out: ByteWriter;
   readonly #row: CompiledRow;
   readonly #code: RowCode;
   readonly #tail: RowTail;
   readonly #reserve: number;
   #blockRows = 0;
   #source: Buffer | undefined;
-  #view: DataView = viewOf(Buffer.alloc(0));
+  #view: DataView = NOTHING;
 
   constructor(row: CompiledRow, tail: RowTail) {
     this.#row = row;
     this.#code = row.code;
     this.#tail = tail;
     this.#reserve = row.rowBytes + tail.maxBytes;
+    // A block, and behind it the most that one row below LARGE_ROW_BYTES needs: ordinary blocks never grow.
+    this.out = new ByteWriter(BLOCK_BYTES + LARGE_ROW_BYTES * 6 + this.#reserve);
   }
 
   get pendingBytes(): number {
@@ -104,6 +105,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
     const block = { bytes: this.out.take(), rows: this.#blockRows };
     this.#blockRows = 0;
     this.#source = undefined;
+    this.#view = NOTHING;
     const index = fieldOfInvalidUtf8(block.bytes);
     if (index >= 0) throw this.#unreadable(index);
     return block;

@@ -8,17 +8,10 @@ import type { JobContext } from './job.ts';
 export async function claimHead(context: JobContext, head: string, worker: string, initial: Json): Promise<Claim> {
   const claim = await context.lease.claim(head, worker, initial);
   const last = claim.head.lastCommit;
-  if (last === undefined || last.job === context.lease.job || last.objects.length === 0) return claim;
+  if (last === undefined || last.job === context.lease.job || last.tables.every((table) => table.objects.length === 0)) return claim;
   if (!(await isUnreported(context, last))) return claim;
-  context.log.log('WARNING', 'commit-adopted', { stream: last.stream, head, job: last.job, objects: last.objects.length });
-  await claim.commit({
-    stream: last.stream,
-    tableVersion: last.tableVersion,
-    objects: last.objects,
-    rowsRead: last.rowsRead,
-    after: last.after,
-    facts: last.facts,
-  });
+  context.log.log('WARNING', 'commit-adopted', { head, job: last.job, batch: last.batch });
+  await claim.commit({ tables: last.tables, after: last.after });
   return claim;
 }
 
@@ -27,6 +20,6 @@ async function isUnreported(context: JobContext, commit: Commit): Promise<boolea
   // Forgotten jobs are older than the retention of reports: whatever they committed was reported long ago.
   if (record === undefined || record.error?.code !== 'job-died') return false;
   const report = await context.ledger.report(commit.job);
-  const [first] = commit.objects;
+  const [first] = commit.tables.flatMap((table) => table.objects);
   return report !== undefined && first !== undefined && !report.includes(JSON.stringify(first.key));
 }

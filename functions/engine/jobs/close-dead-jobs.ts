@@ -2,6 +2,8 @@ import { errorReport, ReplicationError } from '../model/errors.ts';
 import type { Commit, Head, JobRecord, Lease } from '../ledger/ledger.ts';
 import type { Engine } from './engine.ts';
 import { closeJob, reportOf } from './finish-job.ts';
+import { HEAD_PREFIXES } from './head-place.ts';
+import { readStates } from './read-states.ts';
 import { sweepOrphans } from './sweep.ts';
 
 /**
@@ -19,7 +21,7 @@ export async function closeDeadJobs(engine: Engine, lease: Lease, recent: readon
   for (const job of jobs) {
     for await (const commit of ledger.commits(job)) named.push(commit);
   }
-  await sweepOrphans(engine, { heads: fenced, commits: named }, signal);
+  await sweepOrphans(engine, { heads: fenced, commits: named, states: await readStates(engine) }, signal);
   for (const record of dead) {
     signal.throwIfAborted();
     const died = new ReplicationError('job-died', { job: record.job, integration: engine.settings.integration });
@@ -38,7 +40,7 @@ export async function closeDeadJobs(engine: Engine, lease: Lease, recent: readon
 /** Raises the fence of everything that the dead jobs had claimed. */
 async function fenceHeads(engine: Engine, lease: Lease, dead: ReadonlySet<string>, signal: AbortSignal): Promise<readonly Head[]> {
   const ids: string[] = [];
-  for (const prefix of ['copy/', 'key/']) {
+  for (const prefix of HEAD_PREFIXES) {
     for await (const head of engine.ledger.heads(prefix)) if (dead.has(head.job)) ids.push(head.id);
   }
   const heads: Head[] = [];

@@ -1,4 +1,4 @@
-import type { Commit, Json } from '../ledger/ledger.ts';
+import type { CommitTable, Json } from '../ledger/ledger.ts';
 
 /** What a commit says beside its objects, for the loading report. All times ISO 8601. */
 export interface CommitFacts {
@@ -10,13 +10,13 @@ export interface CommitFacts {
 }
 
 /** Facts as the ledger keeps them. */
-export function commitFacts(facts: CommitFacts): Commit['facts'] {
+export function commitFacts(facts: CommitFacts): CommitTable['facts'] {
   const { keyRange, ...times } = facts;
   return keyRange === undefined ? { ...times } : { ...times, keyRange: { min: keyRange.min, max: keyRange.max } };
 }
 
 /** Facts of a commit; undefined where an older release wrote none. */
-export function factsOf(commit: Commit): Partial<CommitFacts> {
+export function factsOf(commit: CommitTable): Partial<CommitFacts> {
   const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
   const { startedAt, extractedAt, batchedAt, keyRange } = commit.facts;
   const range = typeof keyRange === 'object' && keyRange !== null && 'min' in keyRange ? keyRange : undefined;

@@ -63,12 +63,16 @@ export async function copyRange(scope: UnitScope, version: number, range: number
       signal,
     );
     await claim.commit({
-      stream: stream.id,
-      tableVersion: version,
-      objects: written.objects,
-      rowsRead: written.rowsRead,
+      tables: [
+        {
+          stream: stream.id,
+          tableVersion: version,
+          objects: written.objects,
+          rowsRead: written.rowsRead,
+          facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: written.batchedAt }),
+        },
+      ],
       after: { ...openCopy(stream), state: 'done' },
-      facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: written.batchedAt }),
     });
   }
   const next = await markDone(scope, version, range);
@@ -91,12 +95,16 @@ async function copyWhole(scope: UnitScope, wanted: number, keyBookmark: KeyBookm
     const startedAt = context.clock.now().toISOString();
     const commit = async (batch: WrittenBatch, state: 'partial' | 'done') =>
       claim.commit({
-        stream: stream.id,
-        tableVersion: version,
-        objects: batch.objects,
-        rowsRead: batch.rowsRead,
+        tables: [
+          {
+            stream: stream.id,
+            tableVersion: version,
+            objects: batch.objects,
+            rowsRead: batch.rowsRead,
+            facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: batch.batchedAt }),
+          },
+        ],
         after: { ...openCopy(stream), state },
-        facts: commitFacts({ startedAt, extractedAt: start.at, batchedAt: batch.batchedAt }),
       });
     const written = await writeBatch(
       context,

@@ -85,7 +85,9 @@ export async function reportOf(
 ): Promise<LoadingReport> {
   const { ledger, settings, clock } = engine;
   const commits: ReportCommit[] = [];
-  for await (const commit of ledger.commits(job)) commits.push({ ...commit, facts: factsOf(commit) });
+  for await (const { tables, at, before, after } of ledger.commits(job)) {
+    for (const table of tables) commits.push({ ...table, at, before, after, facts: factsOf(table) });
+  }
   const documents = await ledger.documents('stream/');
   const stateOf = (stream: string): StreamState | undefined => parseStreamState(documents.get(streamItems.state(stream))?.value);
 

@@ -64,12 +64,16 @@ export async function readByKey(
     if (!noted) await noteStructure(context, stream, tableVersion);
     noted = true;
     await claim.commit({
-      stream: stream.id,
-      tableVersion,
-      objects: written.objects,
-      rowsRead: written.rowsRead,
+      tables: [
+        {
+          stream: stream.id,
+          tableVersion,
+          objects: written.objects,
+          rowsRead: written.rowsRead,
+          facts: commitFacts({ startedAt, extractedAt: read.at, batchedAt: written.batchedAt, ...(read.range === undefined ? {} : { keyRange: read.range }) }),
+        },
+      ],
       after: keyHeadBookmark(read.next, stream),
-      facts: commitFacts({ startedAt, extractedAt: read.at, batchedAt: written.batchedAt, ...(read.range === undefined ? {} : { keyRange: read.range }) }),
     });
   }
 }

@@ -5,7 +5,7 @@ import { closeDeadJobs } from './close-dead-jobs.ts';
 import type { Engine } from './engine.ts';
 import { newJobId } from './job.ts';
 import { recentJobs } from './recent-jobs.ts';
-import { readStates } from './start-job.ts';
+import { readStates } from './read-states.ts';
 
 /**
  * Clears the bookmarks of streams (all of the integration if none is named): the next job copies them anew under a new table version, which supersedes all earlier rows

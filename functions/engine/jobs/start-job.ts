@@ -1,5 +1,4 @@
 import { ReplicationError, asUnexpected } from '../model/errors.ts';
-import { parseStreamState } from '../model/stream-state.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -10,6 +9,7 @@ import { finishJob } from './finish-job.ts';
 import { newJobId } from './job.ts';
 import type { JobContext, JobStream } from './job.ts';
 import { forgetOldJobs, recentJobs } from './recent-jobs.ts';
+import { readStates } from './read-states.ts';
 import { retireStaleHeads } from './stale-heads.ts';
 import type { LoadingReport } from '../model/report.ts';
 
@@ -101,19 +101,6 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
     await source[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** The states of all streams of an integration, by stream id. Throws `ledger-damaged`. */
-export async function readStates(engine: Pick<Engine, 'ledger' | 'settings'>): Promise<ReadonlyMap<string, StreamState>> {
-  const states = new Map<string, StreamState>();
-  for (const [id, document] of await engine.ledger.documents('stream/')) {
-    const state = parseStreamState(document.value);
-    if (state === undefined) {
-      throw new ReplicationError('ledger-damaged', { item: id, url: engine.ledger.url, reason: 'not a stream state of format 1', integration: engine.settings.integration });
-    }
-    states.set(state.stream, state);
-  }
-  return states;
 }
 
 /**

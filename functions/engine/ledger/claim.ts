@@ -107,13 +107,9 @@ class HeadClaim implements Claim {
       batch: head.batch + 1,
       fence: this.fence,
       at: this.#shelf.clock.now().toISOString(),
-      stream: batch.stream,
-      tableVersion: batch.tableVersion,
-      objects: batch.objects,
-      rowsRead: batch.rowsRead,
+      tables: batch.tables,
       before: head.bookmark,
       after: batch.after,
-      facts: batch.facts,
     };
     bodyOf(commit, { what: `a commit of "${id}"`, maxBytes: MAX_COMMIT_BYTES });
     const next: HeadItem = { ...head, batch: commit.batch, bookmark: commit.after, lastCommit: commit };

@@ -13,6 +13,16 @@ import type { Written } from './store.ts';
 /** What taking and keeping a lease needs. */
 export interface LeaseScope extends Shelf {
   readonly alarm: Alarm;
+  /** Who holds leases here, and whether an earlier holder is certainly gone: its lease is taken over without waiting for its end. Absent: only time tells. */
+  readonly owner?: LeaseOwner;
+}
+
+/** A process as the holder of leases. */
+export interface LeaseOwner {
+  /** Names this process; kept in the lease. */
+  readonly identity: string;
+  /** False whenever it cannot be told. Epochs and fences keep the one rule even if it errs. */
+  readonly isGone: (identity: string) => Promise<boolean>;
 }
 
 /**
@@ -27,12 +37,13 @@ export async function acquireLease(
   for (;;) {
     const asked = momentOf(scope.clock);
     const now = item === undefined ? undefined : parseItem(scope, item, isLease);
-    const isLive = now?.state === 'held' && Date.parse(now.expiresAt) > asked.wallMs;
+    const isLive = now?.state === 'held' && Date.parse(now.expiresAt) > asked.wallMs && !(await isOrphaned(scope, now));
     if (now !== undefined && isLive && now.job !== job) return { state: 'busy', job: now.job, expiresAt: now.expiresAt };
     // A job that has it already is asking again after an answer that was lost.
     const epoch = (now?.epoch ?? 0) + (isLive ? 0 : 1);
     const previous = now?.state === 'held' && now.job !== job ? { previous: now.job } : {};
-    const taken: LeaseItem = { state: 'held', job, epoch, expiresAt: expiry(asked, ttlMs, isLive ? now : undefined) };
+    const by = scope.owner === undefined ? {} : { owner: scope.owner.identity };
+    const taken: LeaseItem = { state: 'held', job, epoch, expiresAt: expiry(asked, ttlMs, isLive ? now : undefined), ...by };
     const written = await scope.store.put(
       scope.integration,
       keys.lease,
@@ -77,10 +88,15 @@ export async function joinLease(
 }
 
 /** Who holds the lease, if it has not run out. */
-export async function leaseHolder(scope: Shelf): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
+export async function leaseHolder(scope: LeaseScope): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
   const now = (await readAs(scope, keys.lease, isLease))?.value;
-  if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime()) return undefined;
+  if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime() || (await isOrphaned(scope, now))) return undefined;
   return { job: now.job, expiresAt: now.expiresAt };
+}
+
+/** Whether the process that holds a lease is certainly gone. */
+async function isOrphaned(scope: LeaseScope, { owner }: LeaseItem): Promise<boolean> {
+  return owner !== undefined && scope.owner !== undefined && (await scope.owner.isGone(owner));
 }
 
 interface Terms {
@@ -216,6 +232,7 @@ class HeldLease implements Lease {
       job: this.job,
       epoch: this.epoch,
       expiresAt: new Date(this.#term.endsAtMs).toISOString(),
+      ...(this.#scope.owner === undefined ? {} : { owner: this.#scope.owner.identity }),
     };
     for (;;) {
       const asked = momentOf(clock);

@@ -110,14 +110,20 @@ export interface Commit {
   readonly fence: number;
   /** ISO 8601. */
   readonly at: string;
+  /** One stream for a range of a copy or a key-based read; every stream that had rows for a batch of the log. */
+  readonly tables: readonly CommitTable[];
+  readonly before: Json;
+  readonly after: Json;
+}
+
+/** What a commit made durable of one stream. */
+export interface CommitTable {
   readonly stream: string;
   readonly tableVersion: number;
   readonly objects: readonly StoredObject[];
-  /** Rows that the source sent for this batch. */
+  /** Rows that the source sent for them. */
   readonly rowsRead: number;
-  readonly before: Json;
-  readonly after: Json;
-  /** Counts and notes for the report: inserts, updates, deletes, nullKeys, ... */
+  /** Counts and notes for the report: times, inserts, updates, deletes, ... */
   readonly facts: { readonly [name: string]: Json };
 }
 

@@ -8,7 +8,7 @@ import { keys, nameIn } from './keys.ts';
 import { systemAlarm } from './lease-term.ts';
 import type { Alarm } from './lease-term.ts';
 import { acquireLease, joinLease, leaseHolder } from './lease.ts';
-import type { LeaseScope } from './lease.ts';
+import type { LeaseOwner, LeaseScope } from './lease.ts';
 import type { Busy, Commit, Control, Head, JobRecord, Json, Lease, Ledger, Versioned, WorkList } from './ledger.ts';
 import { loadReport, saveReport } from './reports.ts';
 import { isControl, isDocument, isHead } from './shapes.ts';
@@ -20,11 +20,13 @@ interface LedgerDeps {
   readonly logger: Logger;
   /** Wakes leases for their renewal. @default Node's timers, which do not keep the process alive */
   readonly alarm?: Alarm;
+  /** @default nobody: leases end by time alone */
+  readonly owner?: LeaseOwner;
 }
 
 /** The ledger of one integration, on any store. The store belongs to the caller. */
-export function openLedger(store: LedgerStore, integration: string, { clock, logger, alarm = systemAlarm }: LedgerDeps): Ledger {
-  return new StoredLedger({ store, integration, clock, logger, alarm });
+export function openLedger(store: LedgerStore, integration: string, { clock, logger, alarm = systemAlarm, owner }: LedgerDeps): Ledger {
+  return new StoredLedger({ store, integration, clock, logger, alarm, ...(owner === undefined ? {} : { owner }) });
 }
 
 class StoredLedger implements Ledger {

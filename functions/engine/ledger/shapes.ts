@@ -8,6 +8,8 @@ export interface LeaseItem {
   readonly epoch: number;
   /** ISO 8601. */
   readonly expiresAt: string;
+  /** The process that took it, where that is known: see `LeaseOwner`. */
+  readonly owner?: string;
 }
 
 /** A head as it is kept: its id is its key. */
@@ -41,7 +43,7 @@ export function isCommit(value: unknown): value is Commit {
     typeof value['job'] === 'string' &&
     Number.isSafeInteger(value['batch']) &&
     Number.isSafeInteger(value['fence']) &&
-    Array.isArray(value['objects'])
+    Array.isArray(value['tables'])
   );
 }
 

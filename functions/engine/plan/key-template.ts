@@ -99,6 +99,19 @@ export function objectKeyPrefix(of: {
   return prefix;
 }
 
+/** What to list to find the objects of one batch: exact in the default layout, all of the version's objects under a template. */
+export function batchKeyPrefix(of: {
+  readonly template?: string | undefined;
+  readonly integration: string;
+  readonly table: string;
+  readonly version: number;
+  readonly unit: KeyUnit;
+  readonly batch: number;
+}): string {
+  const front = objectKeyPrefix(of);
+  return of.template === undefined ? `${front}${batchName(of.unit, of.batch)}-` : front;
+}
+
 /** Where a table's schema, keys and active version are written. */
 export function tableInfoKey(of: { readonly integration: string; readonly table: string }): string {
   return `${of.integration}/${of.table}/_table.json`;
@@ -131,9 +144,13 @@ export function logKey(of: {
 }
 
 function uniqueName({ unit, batch, fence, part }: ObjectName): string {
-  const front = unit.kind === 'copy' ? `copy-${padded('range', unit.range, RANGE_DIGITS)}` : unit.kind;
   const back = `${String(natural('fence', fence)).padStart(FENCE_DIGITS, '0')}-${padded('part', part, PART_DIGITS)}`;
-  return `${front}-${padded('batch', batch, BATCH_DIGITS)}-${back}`;
+  return `${batchName(unit, batch)}-${back}`;
+}
+
+function batchName(unit: KeyUnit, batch: number): string {
+  const front = unit.kind === 'copy' ? `copy-${padded('range', unit.range, RANGE_DIGITS)}` : unit.kind;
+  return `${front}-${padded('batch', batch, BATCH_DIGITS)}`;
 }
 
 function padded(what: string, value: number, digits: number): string {

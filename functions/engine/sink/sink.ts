@@ -1,4 +1,7 @@
-/** Somewhere objects can be put: a bucket with a prefix, or a folder. Keys are relative to it, with `/` between parts. */
+/**
+ * Somewhere objects can be put: a bucket with a prefix, or a folder. Keys are relative to it, with `/` between parts; one that not every sink could hold throws
+ * `key-unsuitable` (see `checkKey`). All methods throw `sink-missing`, `sink-forbidden`, `sink-full`, `sink-failed`, or the reason of an aborted signal.
+ */
 export interface Sink extends AsyncDisposable {
   /** As configured, for messages: `s3://bucket/prefix` or `file:./out`. */
   readonly url: string;

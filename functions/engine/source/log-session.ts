@@ -1,6 +1,7 @@
 import type { Table } from '../model/catalog.ts';
 import type { Lsn } from '../model/lsn.ts';
-import type { LogReader, OutputPlugin, SlotState } from './log.ts';
+import type { OutputPlugin } from '../model/log-change.ts';
+import type { LogReader, SlotState } from './log.ts';
 
 /** Where the log of a server stands. */
 export interface LogEndPosition {
@@ -24,6 +25,9 @@ export interface SlotRequest {
   /** As configured. */
   readonly plugin: OutputPlugin | 'auto';
   readonly createSlot: boolean;
+  /** pgoutput: the publication, and exactly what it holds when this resolves. It is made before the slot: decoding looks it up as it was at each change. */
+  readonly publication: string;
+  readonly tables: readonly PublishedTable[];
 }
 
 /** An ordinary SQL session in one database, for everything about its slot that is not the reading of changes. */
@@ -36,11 +40,9 @@ export interface LogSession extends AsyncDisposable {
   /**
    * Finds the slot or creates it, checks that it can be used (kind, database, plugin, not lost, not active elsewhere), and says which plugin it has.
    * Throws a code of its own for each: `wal-level-too-low`, `replication-right-missing`, `plugin-missing`, `plugin-not-allowed`, `slot-missing`, `slot-of-other-database`, `slot-of-other-plugin`,
-   * `slot-physical`, `slot-active`, `slot-lost`, `slots-exhausted`. Warnings are remarks for the report (no limit for retained WAL, idle timeout, ...).
+   * `slot-physical`, `slot-active`, `slot-lost`, `slots-exhausted`, `publication-right-missing`. Warnings are remarks for the report (no limit for retained WAL, idle timeout, ...).
    */
   openSlot(request: SlotRequest, signal: AbortSignal): Promise<{ readonly slot: SlotState; readonly plugin: OutputPlugin; readonly created: boolean; readonly warnings: readonly string[] }>;
-  /** pgoutput: makes the publication hold exactly these tables (created if missing); partitions come as their root where the server can. Throws `publication-right-missing`. */
-  publish(publication: string, tables: readonly PublishedTable[], signal: AbortSignal): Promise<void>;
   /** Rows by primary key, as COPY text rows of these columns, in any order; missing rows are left out. At most 1,000 keys; values are PostgreSQL text. */
   rowsByKey(
     table: Table,

@@ -28,18 +28,39 @@ export interface ReadRequest {
 export interface SourceSession extends AsyncDisposable {
   readonly database: string;
   readonly server: ServerInfo;
-  /** WAL position (replay position on a replica), oldest running transaction and time, before a copy or a read. */
+  /**
+   * WAL position (replay position on a replica), oldest running transaction and time, before a copy or a read. Ask again just before reading a catch-up:
+   * its rows need a higher `_sdc_sequence` than those of the ranges (take one more than theirs where the server has written nothing in between),
+   * while `copy` goes on to take the first `CopyStart`, which says what is new.
+   */
   startOfCopy(signal: AbortSignal): Promise<CopyStart>;
-  /** Cuts a table into ranges of about `rangeBytes`; `[{ kind: 'whole' }]` where it cannot be cut or is no larger than one range. */
+  /** Cuts a table into ranges of about `rangeBytes` and a catch-up, to be read when all others are durable; `[{ kind: 'whole' }]` where it cannot be cut or is no larger than one range. */
   cut(table: Table, rangeBytes: number, signal: AbortSignal): Promise<readonly CopyRange[]>;
-  /** Reads one range in one snapshot. Throws `table-rewritten` if its pages were moved since they were cut. Returns the rows that the server says it sent. */
-  copy(request: ReadRequest & { readonly range: CopyRange; readonly start: CopyStart }, encoder: RowEncoder, out: BlockWriter, signal: AbortSignal): Promise<{ readonly rows: number }>;
-  /** Bounds of a key-based read: made before the read, in the snapshot that the read will use. */
-  keyed(request: ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack; readonly maxRows: number }, signal: AbortSignal): Promise<KeyedRead>;
+  /**
+   * Reads one range in one snapshot. Throws `table-rewritten` if its pages were moved since they were cut. Returns the rows that the server says it sent.
+   * After an error or an abort the session can be used on, unless the error is `connection-lost` or `protocol-violation`; what was written is void.
+   */
+  copy(
+    request: ReadRequest & { readonly range: CopyRange; readonly start: CopyStart },
+    encoder: RowEncoder,
+    out: BlockWriter,
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: number }>;
+  /**
+   * Bounds of a key-based read: made before the read, in the snapshot that the read will use. With `maxRows: Infinity` and no `from.value`, `next` is the bookmark
+   * of a first copy that begins after it. Throws `replication-key-unsuitable`, `column-missing`.
+   */
+  keyed(
+    request: ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack; readonly maxRows: number },
+    signal: AbortSignal,
+  ): Promise<KeyedRead>;
 }
 
-/** How far behind the highest key the bookmark stays. `auto`: time keys stay behind the oldest open transaction. */
-export type LookBack = { readonly kind: 'auto' } | { readonly kind: 'interval'; readonly seconds: number } | { readonly kind: 'number'; readonly amount: string };
+/** How far behind the highest key the bookmark stays. `auto`: time keys stay behind the oldest open transaction; so they do with `interval`, which counts for them only, as `number` does for numeric ones. */
+export type LookBack =
+  | { readonly kind: 'auto' }
+  | { readonly kind: 'interval'; readonly seconds: number }
+  | { readonly kind: 'number'; readonly amount: string };
 
 /** One window of a key-based stream, its snapshot open until disposed of. */
 export interface KeyedRead extends AsyncDisposable {
@@ -55,7 +76,7 @@ export interface KeyedRead extends AsyncDisposable {
   readonly next: KeyBookmark;
   /** Lowest and highest key in the window, for the report; absent when there are no rows. */
   readonly range?: { readonly min: string; readonly max: string };
-  /** Rows whose key is NULL, which key-based replication cannot see; undefined where counting them would scan the table. */
+  /** Rows whose key is NULL, `infinity` or NaN, which key-based replication never reads; undefined where counting them would scan the table. */
   readonly nullKeys?: number;
   /** Stable remarks for the report, e.g. that open transactions of other roles cannot be seen. */
   readonly warnings: readonly string[];

@@ -71,16 +71,19 @@ export function refine(points: readonly KeyPoint[], typeName: string, count: num
 
 /** At most `count - 1` bounds with about the same weight between them. */
 export function boundsOf(points: readonly KeyPoint[], count: number): readonly string[] {
-  const step = points.reduce((sum, { weight }) => sum + weight, 0) / count;
+  const total = points.reduce((sum, { weight }) => sum + weight, 0);
   const bounds: string[] = [];
   let passed = 0;
-  for (const [index, { value, weight }] of points.entries()) {
-    // The first point is where the rows begin: nothing lies before it.
-    if (index > 0 && passed >= step * (bounds.length + 1) * (1 - 1e-9)) bounds.push(value);
+  for (const { value, weight } of points) {
+    // A hair less than the share, for what adding up fractions loses. Where nothing lies behind a point there is nothing to cut off.
+    const isDue = passed > 0 && passed >= (total / count) * (bounds.length + 1) * ALMOST;
+    if (isDue && passed < total * ALMOST && bounds.length < count - 1) bounds.push(value);
     passed += weight;
   }
   return bounds;
 }
+
+const ALMOST = 1 - 1e-9;
 
 async function knownPoints(
   connection: Connection,
@@ -96,7 +99,7 @@ async function knownPoints(
     with stats as (
       select s.histogram_bounds::text::${type}[] as bounds, s.most_common_vals::text::${type}[] as vals, s.most_common_freqs as freqs
         from pg_catalog.pg_stats s
-       where s.schemaname = $1 and s.tablename = $2 and s.attname = $3 and s.inherited = exists (select from pg_catalog.pg_inherits i where i.inhparent = $4)
+       where s.schemaname = $1 and s.tablename = $2 and s.attname = $3 and s.inherited = exists (select 1 from pg_catalog.pg_inherits i where i.inhparent = $4)
     ), points as (
       select u.value, u.weight::float8 as weight from stats, unnest(stats.vals, stats.freqs) as u (value, weight)
       union all
@@ -132,8 +135,9 @@ async function collationOf(connection: Connection, table: Table, column: Column,
 async function ends(connection: Connection, table: Table, column: Column, signal: AbortSignal): Promise<readonly KeyPoint[]> {
   if (keyNumbers(column.type.name) === undefined) return [];
   const name = quoteIdentifier(column.name);
+  // Qualified: a plain name in `order by` would be the text that is selected.
   const one = (direction: 'asc' | 'desc'): string =>
-    `(select ${name}::text from ${quoteRelation(table.name)} order by ${name} ${direction} limit 1)`;
+    `(select source.${name}::text from ${quoteRelation(table.name)} as source order by source.${name} ${direction} limit 1)`;
   const [row] = await connection.query<{ readonly low: string | null; readonly high: string | null }>(
     `select ${one('asc')} as low, ${one('desc')} as high`,
     [],

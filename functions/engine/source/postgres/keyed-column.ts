@@ -68,7 +68,7 @@ export function keyLiteral(key: KeyColumn, value: string): string {
 export async function hasKeyIndex(connection: Connection, table: Table, key: KeyColumn, signal: AbortSignal): Promise<boolean> {
   const sql = `
     select exists (
-      select from pg_catalog.pg_index i
+      select 1 from pg_catalog.pg_index i
         join pg_catalog.pg_class c on c.oid = i.indexrelid
         join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
         join pg_catalog.pg_opclass o on o.oid = i.indclass[0] and o.opcdefault

@@ -32,7 +32,7 @@ export async function highestKey(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const conditions = [key.isReadable, ...(value === undefined ? [] : [`${key.name} >= ${keyLiteral(key, value)}`])];
-  const sql = `select ${key.name}::text as key from ${from} where ${conditions.join(' and ')} order by ${key.name} desc limit 1`;
+  const sql = `${keyFrom(key, from)} where ${conditions.join(' and ')} order by source.${key.name} desc limit 1`;
   return keyOf(connection, sql, signal);
 }
 
@@ -43,7 +43,7 @@ export async function lowestKey(
   where: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return keyOf(connection, `select ${key.name}::text as key from ${from} where ${where} order by ${key.name} limit 1`, signal);
+  return keyOf(connection, `${keyFrom(key, from)} where ${where} order by source.${key.name} limit 1`, signal);
 }
 
 /**
@@ -62,11 +62,16 @@ export async function cutWindow(
     start.kind === 'from' && start.sentUpTo !== undefined ? { kind: 'after', value: start.sentUpTo } : start;
   const where = windowSql(key, fresh, highest);
   if ((await expectedRows(connection, `select 1 from ${from} where ${where}`, signal)) <= maxRows) return uncut;
-  const sql = `select ${key.name}::text as key from ${from} where ${where} order by ${key.name} offset ${Math.max(0, Math.floor(maxRows) - 1)} limit 1`;
+  const sql = `${keyFrom(key, from)} where ${where} order by source.${key.name} offset ${Math.max(0, Math.floor(maxRows) - 1)} limit 1`;
   const last = await keyOf(connection, sql, signal);
   if (last === undefined) return uncut;
   const beyond = windowSql(key, { kind: 'after', value: last }, highest);
   return (await lowestKey(connection, { from, key }, beyond, signal)) === undefined ? uncut : { last, more: true };
+}
+
+/** `order by` must name the key with `source.`: a plain name could be the text that is selected here, which has another order. */
+function keyFrom(key: KeyColumn, from: string): string {
+  return `select source.${key.name}::text as key from ${from} as source`;
 }
 
 function startSql(key: KeyColumn, start: WindowStart): readonly string[] {

@@ -75,7 +75,7 @@ async function readActivity(connection: Connection, signal: AbortSignal): Promis
        and a.pid <> pg_backend_pid()
        and a.usesysid is not null
        and not (a.usename = session_user and a.application_name = current_setting('application_name'))
-       and not exists (select from pg_catalog.pg_stat_replication r where r.pid = a.pid)`;
+       and not exists (select 1 from pg_catalog.pg_stat_replication r where r.pid = a.pid)`;
   const [row] = await connection.query<ActivityRow>(sql, [], signal);
   return row ?? { oldest: null, is_hidden: 't' };
 }
