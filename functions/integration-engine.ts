@@ -1,3 +1,4 @@
+import { connectionWarnings } from './connection-warnings.ts';
 import type { Config, DestinationConfig, IntegrationConfig } from './engine/config/config.ts';
 import { schemaHash } from './engine/encode/json-schema.ts';
 import type { Engine, SelectedStreams } from './engine/jobs/engine.ts';
@@ -54,6 +55,7 @@ function settingsOf(destination: DestinationConfig, integration: IntegrationConf
     ...(destination.keyTemplate === undefined ? {} : { keyTemplate: destination.keyTemplate }),
     jsonColumns: destination.jsonColumns,
     profile: destination.profile,
+    logBased: integration.logBased,
     leaseTtlMs: LEASE_TTL_MS,
     stopGraceMs: STOP_GRACE_MS,
     retryDelaysMs: RETRY_DELAYS_MS,
@@ -66,7 +68,11 @@ function compressionOf(destination: DestinationConfig): Compression {
 }
 
 /** What a configuration selects from a catalog, in the form that jobs take. */
-export function selectedStreams(catalog: Catalog, integration: IntegrationConfig, destination: DestinationConfig): SelectedStreams {
+export function selectedStreams(
+  catalog: Catalog,
+  integration: IntegrationConfig,
+  destination: DestinationConfig,
+): SelectedStreams {
   const selection = select(catalog, integration, { profile: destination.profile });
   return {
     streams: selection.streams.map((stream) => ({
@@ -85,6 +91,6 @@ export function selectedStreams(catalog: Catalog, integration: IntegrationConfig
     })),
     skipped: selection.skipped,
     problems: selection.problems,
-    warnings: selection.warnings,
+    warnings: [...connectionWarnings(integration.connection), ...selection.warnings],
   };
 }

@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
-import type { Discovery, PlanView, RunOutcome, RunRequest, Workspace } from './cli/workspace.ts';
+import type { Discovery, PlanView, RunOutcome, RunRequest, SetupSqlRequest, Workspace } from './cli/workspace.ts';
+import { check } from './engine/check/check.ts';
+import type { CheckReport } from './engine/check/finding.ts';
+import { setupSql } from './engine/check/setup-sql.ts';
 import type { IntegrationConfig } from './engine/config/config.ts';
 import { loadConfig } from './engine/config/load.ts';
 import type { LoadedConfig } from './engine/config/load.ts';
@@ -24,7 +27,7 @@ import type { Sink } from './engine/sink/sink.ts';
 import { singerCatalog } from './engine/source/singer-catalog.ts';
 import { engineOf } from './integration-engine.ts';
 import { openSink, openStateStore } from './open-stores.ts';
-import { secretsOf } from './open-source.ts';
+import { openSource, secretsOf } from './open-source.ts';
 import { planView, statusView, streamsNamed } from './workspace-views.ts';
 
 export interface LocalOptions {
@@ -69,12 +72,42 @@ class LocalWorkspace implements Workspace {
     return { catalog, singer: singerCatalog(catalog) };
   }
 
+  async check(name: string, signal: AbortSignal): Promise<CheckReport> {
+    const { destination, state } = this.#loaded.config;
+    const integration = this.#integration(name);
+    const readSecret = secretsOf(this.#options.env, signal);
+    return check(
+      {
+        integration,
+        destination,
+        state,
+        openSource: () => openSource(integration, { job: 'check', readSecret }),
+        openSink: () => openSink(destination),
+        openStore: () => openStateStore(state),
+      },
+      signal,
+    );
+  }
+
+  async setupSql(name: string, { names, ...request }: SetupSqlRequest, signal: AbortSignal): Promise<string> {
+    const integration = this.#integration(name);
+    if (names === 'as-written') return setupSql(integration, request);
+    await using source = await openSource(integration, { job: 'setup-sql', readSecret: secretsOf(this.#options.env, signal) });
+    return setupSql(integration, { ...request, facts: await source.inspect({ keyColumns: [] }, signal) });
+  }
+
   async plan(name: string, signal: AbortSignal): Promise<PlanView> {
     const scope = await this.#scope(name);
     const engine = await this.#engine(scope, { signal });
     await using source = await engine.openSource('plan');
     const selection = engine.select(await source.discover(signal));
-    return planView({ integration: name, selection, states: await readStates(engine), ledger: scope.ledger, nowMs: engine.clock.now().getTime() });
+    return await planView({
+      integration: name,
+      selection,
+      states: await readStates(engine),
+      ledger: scope.ledger,
+      nowMs: engine.clock.now().getTime(),
+    });
   }
 
   async run(name: string, request: RunRequest): Promise<RunOutcome> {
@@ -94,7 +127,12 @@ class LocalWorkspace implements Workspace {
   async status(name: string): Promise<IntegrationStatus> {
     const scope = await this.#scope(name);
     const engine = await this.#engine(scope, { signal: AbortSignal.timeout(60_000) });
-    return statusView({ integration: scope.integration, ledger: scope.ledger, states: await readStates(engine), now: systemClock.now() });
+    return statusView({
+      integration: scope.integration,
+      ledger: scope.ledger,
+      states: await readStates(engine),
+      now: systemClock.now(),
+    });
   }
 
   async *jobs(name: string, query: { readonly limit: number }): AsyncGenerator<JobRecord> {
@@ -112,9 +150,14 @@ class LocalWorkspace implements Workspace {
     yield* readJobLog(sink, { integration: name, job }, signal);
   }
 
-  async reset(name: string, request: { readonly table?: string }, signal: AbortSignal): Promise<{ readonly streams: readonly string[] }> {
+  async reset(
+    name: string,
+    request: { readonly table?: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly streams: readonly string[] }> {
     const engine = await this.#engine(await this.#scope(name), { signal });
-    const streams = request.table === undefined ? 'all' : streamsNamed(request.table, await readStates(engine), engine.settings.integration);
+    const streams =
+      request.table === undefined ? 'all' : streamsNamed(request.table, await readStates(engine), engine.settings.integration);
     return { streams: await resetStreams(engine, streams, signal) };
   }
 
@@ -141,16 +184,14 @@ class LocalWorkspace implements Workspace {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#sink)?.[Symbol.asyncDispose]();
-    await (await this.#store)?.[Symbol.asyncDispose]();
+    // What could not be opened was the error of whoever asked for it: here it is nothing to close.
+    await (await this.#sink?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    await (await this.#store?.catch(() => undefined))?.[Symbol.asyncDispose]();
   }
 
   async #scope(name: string): Promise<Scope> {
-    const { config, file } = this.#loaded;
-    const integration = config.integrations.find((known) => known.name === name);
-    if (integration === undefined) {
-      throw new ReplicationError('integration-unknown', { integration: name, file, known: this.integrations.join(', ') });
-    }
+    const { config } = this.#loaded;
+    const integration = this.#integration(name);
     this.#sink ??= openSink(config.destination);
     this.#store ??= openCheckedStore(config.state);
     const [sink, store] = await Promise.all([this.#sink, this.#store]);
@@ -158,7 +199,19 @@ class LocalWorkspace implements Workspace {
     return { integration, sink, ledger: openLedger(store, name, { clock: systemClock, logger: silentLogger, owner }) };
   }
 
-  async #engine(scope: Scope, run: { readonly signal: AbortSignal; readonly log?: Logger; readonly progress?: ProgressListener }): Promise<Engine> {
+  #integration(name: string): IntegrationConfig {
+    const { config, file } = this.#loaded;
+    const integration = config.integrations.find((known) => known.name === name);
+    if (integration === undefined) {
+      throw new ReplicationError('integration-unknown', { integration: name, file, known: this.integrations.join(', ') });
+    }
+    return integration;
+  }
+
+  async #engine(
+    scope: Scope,
+    run: { readonly signal: AbortSignal; readonly log?: Logger; readonly progress?: ProgressListener },
+  ): Promise<Engine> {
     return engineOf(this.#loaded.config, scope.integration, {
       ledger: scope.ledger,
       sink: scope.sink,
@@ -172,6 +225,11 @@ class LocalWorkspace implements Workspace {
 
 async function openCheckedStore(state: Parameters<typeof openStateStore>[0]): Promise<LedgerStore> {
   const store = await openStateStore(state);
-  await store.check(AbortSignal.timeout(60_000));
-  return store;
+  try {
+    await store.check(AbortSignal.timeout(60_000));
+    return store;
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
 }

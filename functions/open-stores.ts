@@ -11,7 +11,10 @@ export async function openSink(destination: DestinationConfig): Promise<Sink> {
       return openFileSink({ url, directory: location.folder });
     }
     case 's3': {
-      const [{ openS3Sink }, { createS3Client }] = await Promise.all([import('./engine/sink/s3/s3-sink.ts'), import('./engine/sink/s3/s3-client.ts')]);
+      const [{ openS3Sink }, { createS3Client }] = await Promise.all([
+        import('./engine/sink/s3/s3-sink.ts'),
+        import('./engine/sink/s3/s3-client.ts'),
+      ]);
       const client = createS3Client();
       const sink = openS3Sink({ url, bucket: location.bucket, prefix: location.prefix, client });
       return withCleanUp(sink, () => client.destroy());

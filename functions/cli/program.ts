@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { LogLevel } from '../engine/runtime/logger.ts';
 import { describeCommand, positiveCount, rawOptions, textOption } from './command.ts';
 import type { CommandContext } from './command.ts';
+import { checkCommand } from './commands/check.ts';
 import { pauseCommand, resumeCommand, stopCommand } from './commands/control.ts';
 import { demoCommand } from './commands/demo.ts';
 import { discoverCommand } from './commands/discover.ts';
@@ -10,6 +11,8 @@ import { planCommand } from './commands/plan.ts';
 import { listReportsCommand, showReportCommand } from './commands/reports.ts';
 import { resetCommand } from './commands/reset.ts';
 import { runCommand } from './commands/run.ts';
+import { sshKeyCommand } from './commands/ssh-key.ts';
+import { FLAVOURS, setupSqlCommand } from './commands/setup-sql.ts';
 import { statusCommand } from './commands/status.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -45,6 +48,13 @@ export function buildProgram({ version, carry }: { readonly version: string; rea
 
   addDemo(program, carry);
   simple(
+    'check',
+    'Check everything that can stop a job or hurt the source; each finding has its fix. Ends with 0 only if a job can run.',
+    'backstitch check --integration shop',
+    checkCommand,
+  );
+  addSetupSql(program, carry);
+  simple(
     'discover',
     'Show the tables that the role may read; --json prints a Singer catalog.',
     'backstitch discover --json > catalog.json',
@@ -74,6 +84,7 @@ export function buildProgram({ version, carry }: { readonly version: string; rea
   );
   simple('resume', 'Let schedules start jobs again.', 'backstitch resume --integration shop', resumeCommand);
   simple('stop', 'Ask the running job to end at its next checkpoint.', 'backstitch stop --integration shop', stopCommand);
+  addSshKey(program, carry);
   return program;
 }
 
@@ -93,6 +104,34 @@ function addDemo(program: Command, carry: Carry): void {
   });
 }
 
+function addSetupSql(program: Command, carry: Carry): void {
+  const command = describeCommand(program.command('setup-sql'), {
+    description:
+      'Print the script for the DBA: role, grants of what is selected, replication right, publication and slot. Runs nothing.',
+    example: 'backstitch setup-sql --flavour rds > setup.sql\n  $ backstitch setup-sql --revoke > revoke.sql',
+  })
+    .addOption(
+      new Option('--flavour <flavour>', 'where the server runs (default: what --connect finds, else self-hosted)').choices(
+        FLAVOURS,
+      ),
+    )
+    .option('--revoke', 'print the script that undoes it')
+    .option('--connect', 'look up names, partitions and slots on the server, with the configured role')
+    .option('--password-placeholder', "put a text to replace where the password goes, in place of psql's variable");
+  command.action(async () => {
+    const options = rawOptions(command);
+    const flavour = FLAVOURS.find((name) => name === textOption(options, 'flavour'));
+    await carry(command, 'at-once', (context) =>
+      setupSqlCommand(context, {
+        ...(flavour === undefined ? {} : { flavour }),
+        direction: options['revoke'] === true ? 'revoke' : 'grant',
+        names: options['connect'] === true ? 'connected' : 'as-written',
+        password: options['passwordPlaceholder'] === true ? 'placeholder' : 'variable',
+      }),
+    );
+  });
+}
+
 function addRun(program: Command, carry: Carry): void {
   const command = describeCommand(program.command('run'), {
     description:
@@ -102,6 +141,26 @@ function addRun(program: Command, carry: Carry): void {
   command.action(async () => {
     const trigger = rawOptions(command)['scheduled'] === true ? 'schedule' : 'manual';
     await carry(command, 'checkpoint', (context) => runCommand(context, { trigger }));
+  });
+}
+
+function addSshKey(program: Command, carry: Carry): void {
+  const command = program
+    .command('ssh-key')
+    .description(
+      'Make a key pair for an SSH tunnel: the private half is stored, the line for authorized_keys printed. Nothing is ever overwritten.',
+    )
+    .option('--file <path>', 'store the private key in this new file, readable by you alone')
+    .option('--secret <name>', 'store it in AWS Secrets Manager, as a new secret or one that is empty')
+    .option('--comment <text>', 'what the line for authorized_keys ends with', 'backstitch')
+    .option('--json', 'print JSON, and errors as JSON too')
+    .option('--debug', 'print stacks and causes of errors; they may hold names and values')
+    .addHelpText('after', '\nExample:\n  $ backstitch ssh-key --file ~/.ssh/backstitch');
+  command.action(async () => {
+    const options = rawOptions(command);
+    const [file, secret] = [textOption(options, 'file'), textOption(options, 'secret')];
+    const comment = textOption(options, 'comment') ?? 'backstitch';
+    await carry(command, 'at-once', (context) => sshKeyCommand(context, { file, secret, comment }));
   });
 }
 

@@ -1,3 +1,5 @@
+import type { CheckReport } from '../engine/check/finding.ts';
+import type { SetupRequest } from '../engine/check/setup-targets.ts';
 import type { ProgressListener } from '../engine/jobs/progress.ts';
 import type { JobRecord, Json } from '../engine/ledger/ledger.ts';
 import type { Catalog } from '../engine/model/catalog.ts';
@@ -16,6 +18,10 @@ export interface Workspace extends AsyncDisposable {
   readonly integrations: readonly string[];
   /** Structure sync: what exists and what the role may read. */
   discover(integration: string, signal: AbortSignal): Promise<Discovery>;
+  /** Everything that can stop a job or hurt the source, each with its fix. What cannot be reached is a finding, not a throw. */
+  check(integration: string, signal: AbortSignal): Promise<CheckReport>;
+  /** The script for the DBA that prepares the server, or undoes that. Connects only if asked to. */
+  setupSql(integration: string, request: SetupSqlRequest, signal: AbortSignal): Promise<string>;
   /** What a run would do now. Writes nothing. */
   plan(integration: string, signal: AbortSignal): Promise<PlanView>;
   /** Runs one job to its end, or says why none was started. A failed job is an outcome, not a throw. */
@@ -43,6 +49,11 @@ export interface Discovery {
   readonly catalog: Catalog;
   /** The same as a Singer catalog. */
   readonly singer: Json;
+}
+
+export interface SetupSqlRequest extends Omit<SetupRequest, 'facts'> {
+  /** `connected`: names, versions and slots are looked up on the server. */
+  readonly names: 'as-written' | 'connected';
 }
 
 export interface PlanView {
@@ -109,6 +120,20 @@ export interface ResumeOutcome {
 }
 
 export type StopOutcome = { readonly state: 'asked'; readonly job: string } | { readonly state: 'idle' };
+
+/** Makes a key pair and stores its private half where nothing is yet. Throws `secret-exists`, `file-unwritable`, `secret-unwritable`. */
+export type CreateSshKey = (
+  request: { readonly place: SecretPlace; readonly comment: string },
+  signal: AbortSignal,
+) => Promise<{
+  /** For `authorized_keys`. */
+  readonly publicLine: string;
+  /** With an absolute path. */
+  readonly place: SecretPlace;
+}>;
+
+/** Where a secret is stored: a file, or AWS Secrets Manager by name or ARN. */
+export type SecretPlace = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'secret'; readonly id: string };
 
 /** Shows a whole life of an integration with sample data, or with the user's own database. */
 export type RunDemo = (request: DemoRequest) => Promise<DemoOutcome>;

@@ -23,6 +23,17 @@ export function fakeWorkspace(changes: Partial<Workspace> = {}): FakeWorkspace {
       catalog: { server: { version: 150_018, inRecovery: false }, databases: [], at: '2026-11-22T08:12:00Z' },
       singer: { streams: [] },
     }),
+    check: async (integration) => ({
+      integration,
+      ok: true,
+      server: { version: '18.4', flavour: 'self-hosted', inRecovery: false },
+      streams: { FULL_TABLE: 1, INCREMENTAL: 0, LOG_BASED: 0 },
+      findings: [],
+    }),
+    setupSql: async (integration, request) => {
+      note('setupSql', integration, request);
+      return '-- the script\n';
+    },
     plan: async (integration) => ({ integration, streams: [], skipped: [], warnings: [] }),
     run: async (integration, { trigger }) => {
       note('run', integration, { trigger });

@@ -9,6 +9,8 @@ import { runMain, stillClock } from './run-main.ts';
 
 const COMMANDS = [
   'demo',
+  'check',
+  'setup-sql',
   'discover',
   'plan',
   'run',
@@ -20,6 +22,7 @@ const COMMANDS = [
   'pause',
   'resume',
   'stop',
+  'ssh-key',
 ];
 
 describe('help', () => {

@@ -18,7 +18,7 @@ describe('a valid file', () => {
       url: 's3://acme-landing/postgres',
       location: { kind: 's3', bucket: 'acme-landing', prefix: 'postgres' },
       compression: 'gzip',
-      gzipLevel: 6,
+      gzipLevel: 1,
       rotateBytes: 134_217_728,
       jsonColumns: 'string',
       profile: 'default',

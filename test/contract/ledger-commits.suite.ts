@@ -199,10 +199,10 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       await using lease = await acquired(ledger(), 'job-1');
       const claim = await lease.claim('h', 'w');
 
-      await expect(claim.commit(batch('large', null, { facts: { note: 'x'.repeat(300_000) } }))).rejects.toThrow(
+      await expect(claim.commit(batch('large', null, { note: 'x'.repeat(300_000) }))).rejects.toThrow(
         /a commit of "h" has 30\d{4} bytes/,
       );
-      await claim.commit(batch('fits', null, { facts: { note: 'x'.repeat(299_000) } }));
+      await claim.commit(batch('fits', null, { note: 'x'.repeat(299_000) }));
 
       expect(objectsOf(await all(ledger().commits('job-1')))).toEqual(['fits']);
     });

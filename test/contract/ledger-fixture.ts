@@ -63,11 +63,7 @@ export async function acquired(ledger: Ledger, job: string): Promise<Lease> {
 }
 
 /** A batch that says which one it is. */
-export function batch(
-  name: string,
-  after: Json = name,
-  more: Partial<CommitTable> = {},
-): Parameters<Claim['commit']>[0] {
+export function batch(name: string, after: Json = name, facts: CommitTable['facts'] = {}): Parameters<Claim['commit']>[0] {
   const object = {
     key: `k/${name}`,
     kind: 'copy',
@@ -78,12 +74,15 @@ export function batch(
     firstSequence: '1',
     lastSequence: '2',
   } as const;
-  return { tables: [{ stream: 'shop.public.orders', tableVersion: 1, objects: [object], rowsRead: 1, facts: { name }, ...more }], after };
+  return {
+    tables: [{ stream: 'shop.public.orders', tableVersion: 1, objects: [object], rowsRead: 1, facts: { name, ...facts } }],
+    after,
+  };
 }
 
 /** The names of the objects of commits. */
 export function objectsOf(commits: readonly Commit[]): readonly string[] {
-  return commits.flatMap(({ tables }) => tables.flatMap(({ objects }) => objects)).map(({ key }) => key.slice(2));
+  return commits.flatMap(({ tables }) => tables.flatMap(({ objects }) => objects.map(({ key }) => key.slice(2))));
 }
 
 /** The code that a promise fails with. */

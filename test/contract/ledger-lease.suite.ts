@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { openLedger } from '../../functions/engine/ledger/open-ledger.ts';
+import { silentLogger } from '../../functions/engine/runtime/logger.ts';
 import { FaultyStore } from '../support/faults.ts';
 import { pick, until } from './ledger-clock.ts';
 import { acquired, codeOf, ledgerFixture, TTL_MS } from './ledger-fixture.ts';
@@ -76,7 +78,8 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
       for (let n = 0; n < 9; n += 1) {
         const before = await watcher.holder();
         clock.advance(TTL_MS / 3);
-        await until(async () => (await watcher.holder())?.expiresAt !== before?.expiresAt);
+        // Renewed, and its two alarms (for the next renewal, for the expiry) are set again.
+        await until(async () => (await watcher.holder())?.expiresAt !== before?.expiresAt && clock.pendingAlarms === 2);
         expect((await watcher.acquire('job-2', TTL_MS)).state).toBe('busy');
       }
       expect(lease.lost.aborted).toBe(false);
@@ -155,9 +158,7 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
 
       clock.freeze(TTL_MS);
 
-      expect(await codeOf(claim.commit({ tables: [], after: null }))).toBe(
-        'lease-lost',
-      );
+      expect(await codeOf(claim.commit({ tables: [], after: null }))).toBe('lease-lost');
       expect(claiming.lost.aborted).toBe(true);
       expect((await ledger().head('h'))?.batch).toBe(0);
     });
@@ -176,6 +177,26 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
       expect((await ledger().holder())?.expiresAt).toBe('2026-11-22T08:03:00.000Z');
       await worker.release();
       expect(await codeOf(ledger().join('job-1', TTL_MS))).toBe('lease-lost');
+    });
+
+    test('of a process that is known to be gone is taken over at once, of one that may live it is not', async () => {
+      const { clock, name, store } = fixture.next();
+      const open = (identity: string, gone: readonly string[]) =>
+        openLedger(store(), name, {
+          clock,
+          logger: silentLogger,
+          alarm: clock.alarm,
+          owner: { identity, isGone: async (other) => gone.includes(other) },
+        });
+      await using _held = await acquired(open('host/1', []), 'job-1');
+      expect((await open('host/2', []).acquire('job-2', TTL_MS)).state).toBe('busy');
+      expect((await open('host/2', []).holder())?.job).toBe('job-1');
+      expect(await open('host/3', ['host/1']).holder()).toBeUndefined();
+
+      await using lease = await acquired(open('host/3', ['host/1']), 'job-3');
+
+      expect(lease.previous).toBe('job-1');
+      expect((await open('host/4', ['host/1']).acquire('job-4', TTL_MS)).state).toBe('busy');
     });
   });
 }

@@ -164,6 +164,7 @@ describe('the embedded server', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('ends with a process that leaves on %s', async (kill) => {
+    await chmod(directory, 0o711);
     const home = join(directory, 'postgres');
     const module = pathToFileURL(join(import.meta.dirname, '../../functions/demo/embedded-postgres.ts')).href;
     const script = `process.on('${kill}', () => process.exit(1));

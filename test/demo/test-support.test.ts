@@ -69,7 +69,7 @@ describe('the leak check', () => {
 });
 
 describe('the DuckDB reader', () => {
-  it('reads plain and gzip files together and keeps text where columns are named', async () => {
+  it('reads plain and gzip files together and reads only the columns that are named', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'backstitch-duck-'));
     const files = [join(directory, 'a.jsonl'), join(directory, 'b.jsonl.gz')];
     await writeFile(files[0] ?? '', '{"id":1,"amount":1.10}\n');
@@ -77,9 +77,10 @@ describe('the DuckDB reader', () => {
     expect(await queryJsonLines({ files, sql: 'select count(*) as n, max(id) as id from lines' })).toEqual([
       { n: '2', id: '9007199254740993' },
     ]);
-    expect(
-      await queryJsonLines({ files, columns: { amount: 'VARCHAR' }, sql: 'select amount from lines order by amount' }),
-    ).toEqual([{ amount: '1.10' }, { amount: '2' }]);
+    expect(await queryJsonLines({ files, columns: { id: 'VARCHAR' }, sql: 'select * from lines order by id' })).toEqual([
+      { id: '1' },
+      { id: '9007199254740993' },
+    ]);
     await rm(directory, { recursive: true });
   });
 });

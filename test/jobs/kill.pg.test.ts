@@ -1,45 +1,19 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { runChildJob } from '../support/child-job.ts';
 import { createDatabase, newestMajor } from '../support/postgres.ts';
+import { randomOf } from '../support/random.ts';
 import { load, newest, openTestWorkspace } from '../support/workspace.ts';
 
 const KILLS = 20;
 
-/** Runs one job in a process of its own; kills it after `killAfterMs` of work unless it was quicker. */
-async function runChild(configPath: string, killAfterMs?: number): Promise<{ readonly state: string; readonly workedMs: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/support/run-child.ts', configPath], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit');
-  let output = '';
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (text: string) => (output += text));
-  await Promise.race([once(child.stdout, 'data'), exited]);
-  const startedAt = Date.now();
-  if (killAfterMs !== undefined) {
-    const ended = new AbortController();
-    await Promise.race([delay(killAfterMs, undefined, { signal: ended.signal }).catch(() => undefined), exited]);
-    ended.abort();
-    child.kill('SIGKILL');
-  }
-  await exited;
-  return { state: output.replace('started\n', '').trim(), workedMs: Date.now() - startedAt };
-}
-
-/** Random numbers that are the same in every run of a seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-test(`killed at ${String(KILLS)} random moments and run again, a job loses nothing and its reports name nothing twice`, { timeout: 600_000 }, async () => {
-  await using db = await createDatabase(newestMajor, { sessionsAtEnd: 'any' });
-  await db.query(`
+test(
+  `killed at ${String(KILLS)} random moments and run again, a job loses nothing and its reports name nothing twice`,
+  { timeout: 600_000 },
+  async () => {
+    await using db = await createDatabase(newestMajor, { sessionsAtEnd: 'any' });
+    await db.query(`
     create table big (id bigint primary key, label text not null, updated_at timestamptz not null default clock_timestamp());
     create table keyed (id bigint primary key, label text not null, updated_at timestamptz not null default clock_timestamp());
     create index on keyed (updated_at);
@@ -48,46 +22,53 @@ test(`killed at ${String(KILLS)} random moments and run again, a job loses nothi
     insert into keyed select n, 'keyed ' || n from generate_series(1, 20000) n;
     insert into keyless select n from generate_series(1, 20000) n;
     analyze`);
-  await using ws = await openTestWorkspace(db, {
-    lines: [
-      'rangeBytes: 262144',
-      'connections: 2',
-      'tables:',
-      '  - { table: public.big, method: FULL_TABLE }',
-      '  - { table: public.keyed, method: INCREMENTAL, replicationKey: updated_at }',
-      '  - { table: public.keyless, method: FULL_TABLE }',
-    ],
-    destination: ['rotateBytes: 200000'],
-  });
-  const seed = 20_261_122;
-  const random = randomOf(seed);
-  let fullMs = 3_000;
+    await using ws = await openTestWorkspace(db, {
+      lines: [
+        'rangeBytes: 262144',
+        'connections: 2',
+        'tables:',
+        '  - { table: public.big, method: FULL_TABLE }',
+        '  - { table: public.keyed, method: INCREMENTAL, replicationKey: updated_at }',
+        '  - { table: public.keyless, method: FULL_TABLE }',
+      ],
+      destination: ['rotateBytes: 200000'],
+    });
+    const seed = 20_261_122;
+    const random = randomOf(seed);
+    let fullMs = 3_000;
 
-  const states: string[] = [];
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const { state, workedMs } = await runChild(ws.configPath, random() * fullMs);
-    states.push(state);
-    if (state === 'complete') fullMs = Math.max(200, workedMs);
-    await db.query(`update keyed set label = label || '+', updated_at = clock_timestamp() where id % 1000 = ${String(kill)}`);
-  }
-  const last = await runChild(ws.configPath);
-
-  expect(last.state, `seed ${String(seed)}: ${states.join(' ')}`).toBe('complete');
-  expect(states.filter((state) => state === '').length).toBeGreaterThan(5);
-  const loaded = await load(ws.folder, await ws.reports());
-  const expected = async (table: string): Promise<readonly string[]> =>
-    (await db.query(`select id || ' ' || label as row from ${table} order by id`)).map((row) => row.row ?? '');
-  const rowsOf = (table: string) => loaded.rows.get(`${db.database}.public.${table}`) ?? [];
-  const printed = (rows: ReturnType<typeof rowsOf>) => [...rows].sort((a, b) => Number(a['id']) - Number(b['id'])).map((row) => `${String(row['id'])} ${String(row['label'])}`);
-  expect(printed(rowsOf('big'))).toEqual(await expected('big'));
-  expect(printed(newest(rowsOf('keyed'), 'id'))).toEqual(await expected('keyed'));
-  expect(rowsOf('keyless').map((row) => Number(row['n'])).sort((a, b) => a - b)).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
-  // What the killed jobs left and no commit names is gone.
-  const objects: string[] = [];
-  for (const table of ['big', 'keyed', 'keyless']) {
-    for (const entry of await readdir(join(ws.folder, 'out', 'shop', table), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && !entry.name.startsWith('_table')) objects.push(join(entry.parentPath, entry.name).slice(join(ws.folder, 'out').length + 1));
+    const states: string[] = [];
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const { state, workedMs } = await runChildJob(ws.configPath, random.next() * fullMs);
+      states.push(state);
+      if (state === 'complete') fullMs = Math.max(200, workedMs);
+      await db.query(`update keyed set label = label || '+', updated_at = clock_timestamp() where id % 1000 = ${String(kill)}`);
     }
-  }
-  expect(objects.filter((key) => !loaded.keys.has(key))).toEqual([]);
-});
+    const last = await runChildJob(ws.configPath);
+
+    expect(last.state, `seed ${String(seed)}: ${states.join(' ')}`).toBe('complete');
+    expect(states.filter((state) => state === '').length).toBeGreaterThan(5);
+    const loaded = await load(ws.folder, await ws.reports());
+    const expected = async (table: string): Promise<readonly string[]> =>
+      (await db.query(`select id || ' ' || label as row from ${table} order by id`)).map((row) => row.row ?? '');
+    const rowsOf = (table: string) => loaded.rows.get(`${db.database}.public.${table}`) ?? [];
+    const printed = (rows: ReturnType<typeof rowsOf>) =>
+      [...rows].sort((a, b) => Number(a['id']) - Number(b['id'])).map((row) => `${String(row['id'])} ${String(row['label'])}`);
+    expect(printed(rowsOf('big'))).toEqual(await expected('big'));
+    expect(printed(newest(rowsOf('keyed'), 'id'))).toEqual(await expected('keyed'));
+    expect(
+      rowsOf('keyless')
+        .map((row) => Number(row['n']))
+        .sort((a, b) => a - b),
+    ).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
+    // What the killed jobs left and no commit names is gone.
+    const objects: string[] = [];
+    for (const table of ['big', 'keyed', 'keyless']) {
+      for (const entry of await readdir(join(ws.folder, 'out', 'shop', table), { recursive: true, withFileTypes: true })) {
+        if (entry.isFile() && !entry.name.startsWith('_table'))
+          objects.push(join(entry.parentPath, entry.name).slice(join(ws.folder, 'out').length + 1));
+      }
+    }
+    expect(objects.filter((key) => !loaded.keys.has(key))).toEqual([]);
+  },
+);

@@ -50,16 +50,17 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await using ws = await openTestWorkspace(db, { lines: CUT });
     const stream = `${db.database}.public.items`;
     const writer = await db.connect();
-    let writing = true;
+    const stopping = new AbortController();
+    const stopped = stopping.signal;
     const changes = (async () => {
-      for (let n = 1; writing; n += 1) {
+      for (let n = 1; !stopped.aborted; n += 1) {
         await writer.query(`update items set label = 'changed ' || $1::text where id % 997 = $1::bigint % 997`, [String(n)]);
         await writer.query(`insert into items (id, label) values ($1, 'new')`, [String(100_000 + n)]);
       }
     })();
 
     const report = await ws.run();
-    writing = false;
+    stopping.abort();
     await changes;
 
     expect(report.state).toBe('complete');
@@ -79,7 +80,9 @@ describe.each(majors)('PostgreSQL %i', (major) => {
 
     const copy = await ws.run();
     const quiet = await ws.run();
-    await db.query(`update items set label = 'changed', updated_at = clock_timestamp() where id between 5 and 9; insert into items (id, label) values (5000, 'late')`);
+    await db.query(
+      `update items set label = 'changed', updated_at = clock_timestamp() where id between 5 and 9; insert into items (id, label) values (5000, 'late')`,
+    );
     const changed = await ws.run();
     const quietAgain = await ws.run();
 
@@ -246,7 +249,9 @@ test('a column added at the source flows in by itself, and the schema is publish
   await using ws = await openTestWorkspace(db, { lines: KEYED });
 
   const first = await ws.run();
-  await db.query(`alter table items add column note text; update items set note = 'hi', updated_at = clock_timestamp() where id = 1`);
+  await db.query(
+    `alter table items add column note text; update items set note = 'hi', updated_at = clock_timestamp() where id = 1`,
+  );
   const second = await ws.run();
 
   expect(second.tables[0]?.schemaHash).not.toBe(first.tables[0]?.schemaHash);
@@ -260,8 +265,12 @@ test('a column added at the source flows in by itself, and the schema is publish
 
 test('a table without rows and a table without a key arrive as what they are', async () => {
   await using db = await createDatabase(newestMajor);
-  await db.query(`create table empty (id int primary key); create table keyless (n int); insert into keyless select g from generate_series(1, 100) g`);
-  await using ws = await openTestWorkspace(db, { lines: ['tables:', '  - { table: public.empty, method: FULL_TABLE }', '  - { table: public.keyless, method: FULL_TABLE }'] });
+  await db.query(
+    `create table empty (id int primary key); create table keyless (n int); insert into keyless select g from generate_series(1, 100) g`,
+  );
+  await using ws = await openTestWorkspace(db, {
+    lines: ['tables:', '  - { table: public.empty, method: FULL_TABLE }', '  - { table: public.keyless, method: FULL_TABLE }'],
+  });
 
   const report = await ws.run();
 

@@ -1,5 +1,8 @@
 // A process of its own that writes to a folder until it is killed. It prints a line for each write that was acknowledged.
 import { openFileStore } from '../../functions/engine/ledger/file/file-store.ts';
+import { openLedger } from '../../functions/engine/ledger/open-ledger.ts';
+import { systemClock } from '../../functions/engine/runtime/clock.ts';
+import { silentLogger } from '../../functions/engine/runtime/logger.ts';
 
 const [folder = '', kind = '', name = ''] = process.argv.slice(2);
 const store = openFileStore({ folder, url: 'file:./state' });
@@ -38,4 +41,11 @@ if (kind === 'race') {
   const won: string[] = [];
   for (let n = 0; n < 40; n += 1) if ((await store.put('shop', `race#${n}`, name, 0)).state === 'written') won.push(`${n}`);
   process.stdout.write(`won ${won.join(' ')}\n`);
+}
+
+if (kind === 'lease') {
+  // Holds a lease for an hour and has nothing else to do: renewing it must not keep the process alive.
+  const ledger = openLedger(store, 'shop', { clock: systemClock, logger: silentLogger });
+  const lease = await ledger.acquire(name, 3_600_000);
+  process.stdout.write(`${lease.state}\n`);
 }

@@ -110,3 +110,10 @@ test('gives each new item to exactly one of several processes', async () => {
 
   expect(won.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, n) => n));
 });
+
+test('a lease does not keep its process alive', async () => {
+  const child = startChild('lease', 'job-1');
+
+  expect(await child.ended).toEqual([0, null]);
+  expect(child.lines()).toEqual(['started', 'held']);
+});

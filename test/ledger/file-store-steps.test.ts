@@ -126,7 +126,7 @@ test('whatever call a process dies at, what was acknowledged is there, and the n
   expect(steps).toBeGreaterThan(70);
 });
 
-test('a listing that meets a half removed item goes on, and the item can be made anew by a store that had it before', async () => {
+test('a listing clears away a half removed item, and the item can be made anew by a store that had it before', async () => {
   const store = openFileStore({ folder, url: 'file:./state' });
   const made = await store.put('shop', 'doc#a', 'one', 0);
   if (made.state === 'refused') throw new Error('refused');
@@ -138,7 +138,9 @@ test('a listing that meets a half removed item goes on, and the item can be made
   life.left = Number.POSITIVE_INFINITY;
   life.isDead = false;
 
+  expect(await readdir(join(folder, 'shop'))).toEqual(['doc+']);
   expect(await all(store.list('shop', { prefix: '' }))).toEqual([]);
+  expect(await readdir(join(folder, 'shop'))).toEqual([]);
   expect(await store.put('shop', 'doc#a', 'late', made.item.revision)).toEqual({ state: 'refused', current: undefined });
   expect((await store.put('shop', 'doc#a', 'two', 0)).state).toBe('written');
 });

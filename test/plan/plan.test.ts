@@ -4,9 +4,21 @@ import type { PlannedStream, StreamPlan } from '../../functions/engine/plan/plan
 import type { StreamState } from '../../functions/engine/model/stream-state.ts';
 
 const NOW = 1_764_000_000_000;
+const ID = { position: 1, name: 'id', type: 'int8' };
+const NOTE = { position: 2, name: 'note', type: 'text' };
 
 function stream(over: Partial<PlannedStream> = {}): PlannedStream {
-  return { id: 'shop.public.orders', method: 'FULL_TABLE', replicationKey: null, primaryKey: ['id'], schemaHash: 'aa', isView: false, bytes: 8192, ...over };
+  return {
+    id: 'shop.public.orders',
+    method: 'FULL_TABLE',
+    replicationKey: null,
+    primaryKey: ['id'],
+    schemaHash: 'aa',
+    columns: [ID],
+    isView: false,
+    bytes: 8192,
+    ...over,
+  };
 }
 
 function state(over: Partial<StreamState> = {}): StreamState {
@@ -21,6 +33,8 @@ function state(over: Partial<StreamState> = {}): StreamState {
     version: 100,
     activeVersion: 100,
     schemaHash: 'aa',
+    columns: [ID],
+    logFrom: null,
     copy: null,
     resetAt: null,
     last: null,
@@ -29,17 +43,44 @@ function state(over: Partial<StreamState> = {}): StreamState {
 }
 
 function copy(done: string, schemaHash = 'aa'): NonNullable<StreamState['copy']> {
-  return { start: { sequence: '1', oldestXid: '1', at: '2026-01-01T00:00:00Z' }, total: done.length, done, schemaHash, keyBookmark: null };
+  return {
+    start: { sequence: '1', oldestXid: '1', at: '2026-01-01T00:00:00Z' },
+    total: done.length,
+    done,
+    schemaHash,
+    keyBookmark: null,
+  };
 }
 
+const LOGGED = { method: 'LOG_BASED' } as const;
 const KEYED = { method: 'INCREMENTAL', replicationKey: 'updated_at' } as const;
 
 describe('what a job does with a stream', () => {
   const cases: readonly [string, PlannedStream, StreamState | undefined, StreamPlan][] = [
-    ['a new full-table stream is copied', stream(), undefined, { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'full-table' }],
-    ['a full-table stream is copied in every job', stream(), state(), { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'full-table' }],
-    ['a new key-based stream is copied first', stream(KEYED), undefined, { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'first-copy' }],
-    ['a key-based stream goes on by its key', stream(KEYED), state(KEYED), { kind: 'read-key', stream: 'shop.public.orders', version: 100 }],
+    [
+      'a new full-table stream is copied',
+      stream(),
+      undefined,
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'full-table' },
+    ],
+    [
+      'a full-table stream is copied in every job',
+      stream(),
+      state(),
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'full-table' },
+    ],
+    [
+      'a new key-based stream is copied first',
+      stream(KEYED),
+      undefined,
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'first-copy' },
+    ],
+    [
+      'a key-based stream goes on by its key',
+      stream(KEYED),
+      state(KEYED),
+      { kind: 'read-key', stream: 'shop.public.orders', version: 100 },
+    ],
     [
       'a key-based stream whose first copy never ended is copied',
       stream(KEYED),
@@ -64,8 +105,42 @@ describe('what a job does with a stream', () => {
       state({ copy: copy('10') }),
       { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'structure-changed' },
     ],
-    ['a new column alone is no reason for a key-based stream', stream({ ...KEYED, schemaHash: 'bb' }), state(KEYED), { kind: 'read-key', stream: 'shop.public.orders', version: 100 }],
-    ['another method', stream(KEYED), state(), { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'method-changed' }],
+    [
+      'a new column alone is no reason for a key-based stream',
+      stream({ ...KEYED, schemaHash: 'bb' }),
+      state(KEYED),
+      { kind: 'read-key', stream: 'shop.public.orders', version: 100 },
+    ],
+    [
+      'a log-based stream goes on from its slot',
+      stream(LOGGED),
+      state(LOGGED),
+      { kind: 'read-log', stream: 'shop.public.orders', version: 100 },
+    ],
+    [
+      'a new column of a log-based stream flows in, a dropped one goes',
+      stream({ ...LOGGED, columns: [NOTE] }),
+      state(LOGGED),
+      { kind: 'read-log', stream: 'shop.public.orders', version: 100 },
+    ],
+    [
+      'a renamed column of a log-based stream begins a fresh copy',
+      stream({ ...LOGGED, columns: [{ ...ID, name: 'key' }] }),
+      state(LOGGED),
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'structure-changed' },
+    ],
+    [
+      'another type of a column of a log-based stream begins a fresh copy',
+      stream({ ...LOGGED, columns: [{ ...ID, type: 'text' }] }),
+      state(LOGGED),
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'structure-changed' },
+    ],
+    [
+      'another method',
+      stream(KEYED),
+      state(),
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'method-changed' },
+    ],
     [
       'another replication key',
       stream({ ...KEYED, replicationKey: 'id' }),
@@ -78,7 +153,12 @@ describe('what a job does with a stream', () => {
       state(KEYED),
       { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'primary-key-changed' },
     ],
-    ['a reset', stream(KEYED), state({ ...KEYED, resetAt: '2026-01-01T00:00:00Z' }), { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'reset' }],
+    [
+      'a reset',
+      stream(KEYED),
+      state({ ...KEYED, resetAt: '2026-01-01T00:00:00Z' }),
+      { kind: 'start-copy', stream: 'shop.public.orders', version: NOW, reason: 'reset' },
+    ],
   ];
   test.each(cases)('%s', (_, planned, known, expected) => {
     const states = new Map(known === undefined ? [] : [[known.stream, known]]);
@@ -96,7 +176,11 @@ test('a table version never repeats and never goes back, whatever the clock says
 test('large tables come first, and equal ones in the order of their names', () => {
   const streams = [stream({ id: 'b', bytes: 1 }), stream({ id: 'c', bytes: 9 }), stream({ id: 'a', bytes: 1 })];
 
-  expect(plan(streams, new Map(), NOW).units.map((unit) => unit.stream)).toEqual(['c', 'a', 'b']);
+  expect(plan(streams, new Map(), NOW).units.map((unit) => (unit.kind === 'log' ? unit.slot : unit.stream))).toEqual([
+    'c',
+    'a',
+    'b',
+  ]);
 });
 
 test('a resumed copy gives one unit for each range that is left', () => {
@@ -106,6 +190,12 @@ test('a resumed copy gives one unit for each range that is left', () => {
     { kind: 'range', stream: 'shop.public.orders', version: 200, range: 0 },
     { kind: 'range', stream: 'shop.public.orders', version: 200, range: 2 },
   ]);
+});
+
+test('a copy that is done but not active still gets a unit', () => {
+  const states = new Map([['shop.public.orders', state({ version: 200, copy: copy('111') })]]);
+
+  expect(plan([stream()], states, NOW).units).toEqual([{ kind: 'range', stream: 'shop.public.orders', version: 200, range: 0 }]);
 });
 
 test.each([

@@ -123,6 +123,7 @@ describe('status', () => {
       primaryKey: ['id'],
       destinationTable: 'orders',
       schemaHash: 'x',
+      columns: [],
     });
     const start = { sequence: '1', oldestXid: '1', at: '2026-11-22T08:00:00Z' };
     const copying = { ...fresh, version: 9, copy: { start, total: 4, done: '0110', schemaHash: 'x', keyBookmark: null } };

@@ -4,12 +4,17 @@ import { expect, test } from 'vitest';
 import { isProcessGone, processIdentity } from '../../functions/engine/runtime/process-identity.ts';
 
 async function identityOfChild(): Promise<{ readonly identity: string; readonly end: () => Promise<void> }> {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("up")'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("up")'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(child.stdout, 'data');
   const own = JSON.parse(await processIdentity()) as unknown[];
   const { readFile } = await import('node:fs/promises');
   const stat = await readFile(`/proc/${String(child.pid)}/stat`, 'utf8');
-  const start = stat.slice(stat.lastIndexOf(')') + 1).trim().split(/\s+/)[19];
+  const start = stat
+    .slice(stat.lastIndexOf(')') + 1)
+    .trim()
+    .split(/\s+/)[19];
   return {
     identity: JSON.stringify([own[0], own[1], own[2], child.pid, start]),
     end: async () => {

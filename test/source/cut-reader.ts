@@ -35,7 +35,7 @@ export async function cutCopy(
   if (open === 'none') {
     await eventually(
       'what was running has ended',
-      async () => BigInt((await startOfCopy(connection, never())).oldestXid) >= BigInt(now?.xid ?? 0),
+      async () => BigInt((await startOfCopy(connection, never())).oldestXid ?? 0) >= BigInt(now?.xid ?? 0),
     );
   }
   const table = tableNamed(await discoverTables(connection, never()), name);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createDatabase, majors } from '../support/postgres.ts';
+import { createDatabase, eventually, majors } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { cutCopy, fold, readCopy, readRange } from './cut-reader.ts';
 import { rejection, settingsFor } from './support.ts';
@@ -169,7 +169,15 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
     await other.query(`begin; alter table t alter v type varchar(10)`);
 
     const reading = readRange(settingsFor(db), copy, { kind: 'whole' });
-    for (let isWaiting = false; !isWaiting;) isWaiting = (await db.query(`select 1 from pg_locks where not granted`)).length > 0;
+    await eventually(
+      'the reader waits',
+      async () =>
+        (
+          await db.query(
+            `select 1 from pg_locks where not granted and relation = 't'::regclass and database = (select oid from pg_database where datname = current_database())`,
+          )
+        ).length > 0,
+    );
     await other.query('commit');
 
     expect(await reading).toEqual(['1\ta']);

@@ -17,7 +17,7 @@ interface Zone {
 const ROOTS = ['source', 'sink', 'ledger'];
 const AWS = /^@aws-sdk\//;
 /** Everything in the engine but the implementations of source, sink and ledger. */
-const ENGINE = ['model', 'runtime', 'config', 'schedule', 'encode', 'plan', 'report', 'jobs', ...ROOTS];
+const ENGINE = ['model', 'runtime', 'config', 'schedule', 'encode', 'plan', 'check', 'report', 'jobs', ...ROOTS];
 const IMPLEMENTATIONS = ['source/postgres', 'sink/file', 'sink/s3', 'ledger/file', 'ledger/dynamodb'];
 
 /** Who may import whom. What is not named here is refused. */
@@ -28,6 +28,7 @@ const ZONES: readonly Zone[] = [
   engine('schedule', { zones: ['model', 'config'], packages: ['croner'] }),
   engine('encode', { zones: ['model'], packages: [] }),
   engine('plan', { zones: ['model', 'config', 'encode'], packages: [] }),
+  engine('check', { zones: ['model', 'config', 'plan', ...ROOTS], packages: [] }),
   engine('report', { zones: ['model', 'config', 'encode', 'schedule', 'ledger'], packages: ['zod'] }),
   engine('jobs', { zones: ['model', 'runtime', 'encode', 'plan', 'report', ...ROOTS], packages: [] }),
   engine('source/postgres', { zones: ['source', 'model', 'runtime', 'encode'], packages: ['pg', 'ssh2'] }),

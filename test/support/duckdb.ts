@@ -4,7 +4,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 export interface JsonLinesQuery {
   /** Paths or globs of `.jsonl`, `.jsonl.gz` or `.jsonl.zst` files; there must be at least one file. */
   readonly files: string | readonly string[];
-  /** DuckDB types by column name: only these are read. Absent: all columns, inferred from all rows. Name them where text must stay as written (`VARCHAR`). */
+  /** DuckDB types by column name: only these are read. Absent: all columns, inferred from all rows.  */
   readonly columns?: Readonly<Record<string, string>>;
   /** SQL over the view `lines`. */
   readonly sql: string;
@@ -13,7 +13,7 @@ export interface JsonLinesQuery {
 /** One row as JSON values: 64-bit integers, decimals, dates and timestamps are strings. */
 export type DuckRow = Readonly<Record<string, unknown>>;
 
-/** Asks DuckDB about JSON Lines files: an independent reader of what we wrote. */
+/** Asks DuckDB about JSON Lines files: an independent reader of what we wrote. Its reader takes JSON numbers as doubles where they have more digits than a 64-bit integer, whatever `columns` says: compare such numbers, and the form of any number, in the text of the lines. */
 export async function queryJsonLines(query: JsonLinesQuery): Promise<readonly DuckRow[]> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();

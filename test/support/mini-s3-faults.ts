@@ -42,6 +42,7 @@ interface Planned {
 /** What is to go wrong, and how often. */
 export class Faults {
   #planned: Planned[] = [];
+  #decide: (operation: S3Operation) => Fault | undefined = () => undefined;
 
   /** The next `times` requests of an operation fail, after `after` that do not. */
   add(
@@ -57,8 +58,14 @@ export class Faults {
     this.add(operation, ACCESS_DENIED, { times: Infinity });
   }
 
+  /** Decides over each request for which nothing is planned, until `clear()`. */
+  decide(decide: (operation: S3Operation) => Fault | undefined): void {
+    this.#decide = decide;
+  }
+
   clear(): void {
     this.#planned = [];
+    this.#decide = () => undefined;
   }
 
   /** The fault of the request that arrives now. */
@@ -72,7 +79,7 @@ export class Faults {
       planned.times--;
       return planned.fault;
     }
-    return undefined;
+    return this.#decide(operation);
   }
 }
 

@@ -52,7 +52,7 @@ export const destination = mapping({
   compression: choice(['gzip', 'zstd', 'none'])
     .default('gzip')
     .describe('How objects are compressed; it decides their ending: `.jsonl.gz`, `.jsonl.zst` or `.jsonl`.'),
-  gzipLevel: wholeNumber(1, 9).default(6).describe('Effort of gzip, from 1 (fastest) to 9 (smallest).'),
+  gzipLevel: wholeNumber(1, 9).default(1).describe('Effort of gzip, from 1 (fastest) to 9 (smallest).'),
   rotateBytes: size(KIB, 64 * GIB, '1 KiB to 64 GiB')
     .default('128 MiB')
     .describe('JSON before compression after which a new object is begun. A row is never split.'),

@@ -2,13 +2,13 @@ import type { ValueType } from '../model/catalog.ts';
 import { ReplicationError } from '../model/errors.ts';
 import type { EncodedBlock } from '../model/objects.ts';
 import { BLOCK_BYTES, ByteWriter, viewOf } from './byte-writer.ts';
-import { copyFieldOf, FIELD_SLACK } from './copy-field.ts';
-import { copyLargeText, copyText } from './copy-scalars.ts';
+import { COPY_FORM, copyFormOf } from './copy-field.ts';
+import { copyLargeText } from './copy-scalars.ts';
 import { fieldEnd, isNull, pushUnescaped } from './copy-text.ts';
 import type { CompiledEncoder, FieldShape, RowEncoder, RowShape } from './encode.ts';
 import { fieldOfInvalidUtf8 } from './invalid-utf8.ts';
-import { compileRow, constantBytes } from './row-code.ts';
-import type { RowCode, RowField, RowTarget } from './row-code.ts';
+import { RowProgram } from './row-program.ts';
+import type { RowField, RowTarget } from './row-program.ts';
 import { RowTail } from './row-tail.ts';
 import { UnreadableValueError } from './unreadable-value.ts';
 import { nullOf, valueWriter } from './value-writer.ts';
@@ -22,16 +22,11 @@ const NOTHING = viewOf(Buffer.alloc(0));
 
 /**
  * Compiles the encoder of one table's rows. `stream` is the stream's id, for errors.
- * The code depends on the shape alone, so all ranges and batches of a table share it, and what V8 has optimised of it.
+ * The result depends on the shape alone: all ranges and batches of a table share it.
  */
 export function compileRowEncoder(shape: RowShape, context: { readonly stream: string }): CompiledEncoder {
   const fields = shape.fields.map((field, index) => plan(field, index, shape));
-  const compiled: CompiledRow = {
-    stream: context.stream,
-    fields,
-    code: compileRow(fields),
-    rowBytes: constantBytes(fields) + fields.length * FIELD_SLACK,
-  };
+  const compiled: CompiledRow = { stream: context.stream, fields, program: new RowProgram(fields) };
   return {
     open: (system) => new CopyEncoder(compiled, new RowTail(system, { rowId: shape.rowId, first: fields.length === 0 })),
   };
@@ -46,21 +41,17 @@ interface PlannedField extends RowField {
 interface CompiledRow {
   readonly stream: string;
   readonly fields: readonly PlannedField[];
-  readonly code: RowCode;
-  /** What a row may need besides six bytes for each of its own, without its tail. */
-  readonly rowBytes: number;
+  readonly program: RowProgram;
 }
 
 function plan(field: FieldShape, index: number, form: ValueForm): PlannedField {
-  const write = valueWriter(field.type, form);
-  const copy = copyFieldOf(field.type, form);
   return {
     name: field.name,
     type: field.type,
     key: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`),
     null: nullOf(field.type, form),
-    write,
-    ...(copy === undefined ? {} : { copy }),
+    write: valueWriter(field.type, form),
+    copyForm: copyFormOf(field.type, form),
   };
 }
 
@@ -68,7 +59,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
   rows = 0;
   readonly out: ByteWriter;
   readonly #row: CompiledRow;
-  readonly #code: RowCode;
+  readonly #program: RowProgram;
   readonly #tail: RowTail;
   readonly #reserve: number;
   #blockRows = 0;
@@ -77,9 +68,9 @@ class CopyEncoder implements RowEncoder, RowTarget {
 
   constructor(row: CompiledRow, tail: RowTail) {
     this.#row = row;
-    this.#code = row.code;
+    this.#program = row.program;
     this.#tail = tail;
-    this.#reserve = row.rowBytes + tail.maxBytes;
+    this.#reserve = row.program.maxConstantBytes + tail.maxBytes;
     // A block, and behind it the most that one row below LARGE_ROW_BYTES needs: ordinary blocks never grow.
     this.out = new ByteWriter(BLOCK_BYTES + LARGE_ROW_BYTES * 6 + this.#reserve);
   }
@@ -124,7 +115,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
   #writeFast(bytes: Buffer, start: number, end: number): boolean {
     this.out.reserve((end - start) * 6 + this.#reserve);
     try {
-      return this.#code(this, bytes, this.#viewOf(bytes), start, end) === end;
+      return this.#program.run(this, bytes, this.#viewOf(bytes), start, end) === end;
     } catch (error) {
       if (error instanceof UnreadableValueError) return false;
       throw error;
@@ -159,7 +150,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
 
   #writeField(field: PlannedField, bytes: Buffer, start: number, stop: number): void {
     const { out } = this;
-    if (field.copy === copyText) {
+    if (field.copyForm === COPY_FORM.text) {
       copyLargeText(bytes, this.#viewOf(bytes), start, stop, out);
       return;
     }

@@ -21,7 +21,9 @@ export async function activate(
     await context.lease.claim(streamItems.keyHead(stream.id, version), worker, keyHeadBookmark(keyBookmark, stream));
   }
   await updateState(context, stream, (state) =>
-    state.version > version ? state : { ...state, ...identityOf(stream), version, activeVersion: version, copy: null, resetAt: null },
+    state.version > version
+      ? state
+      : { ...state, ...identityOf(stream), version, activeVersion: version, copy: null, resetAt: null },
   );
   context.log.log('INFO', 'version-activated', { stream: stream.id, version });
 }

@@ -8,7 +8,8 @@ import type { JobContext } from './job.ts';
 export async function claimHead(context: JobContext, head: string, worker: string, initial: Json): Promise<Claim> {
   const claim = await context.lease.claim(head, worker, initial);
   const last = claim.head.lastCommit;
-  if (last === undefined || last.job === context.lease.job || last.tables.every((table) => table.objects.length === 0)) return claim;
+  if (last === undefined || last.job === context.lease.job || last.tables.every((table) => table.objects.length === 0))
+    return claim;
   if (!(await isUnreported(context, last))) return claim;
   context.log.log('WARNING', 'commit-adopted', { head, job: last.job, batch: last.batch });
   await claim.commit({ tables: last.tables, after: last.after });

@@ -10,7 +10,12 @@ import { sweepOrphans } from './sweep.ts';
  * Closes jobs that died. Order: first every head that they had is claimed, so that a frozen worker of theirs can commit no more; then the objects that no commit names
  * are removed; then their reports are built from the commits there are. Killed in the middle, the next job does it again, and its own record with it.
  */
-export async function closeDeadJobs(engine: Engine, lease: Lease, recent: readonly JobRecord[], signal: AbortSignal): Promise<void> {
+export async function closeDeadJobs(
+  engine: Engine,
+  lease: Lease,
+  recent: readonly JobRecord[],
+  signal: AbortSignal,
+): Promise<void> {
   const { ledger, clock, log } = engine;
   const dead = recent.filter((record) => record.state === 'running' && record.job !== lease.job);
   if (dead.length === 0) return;
@@ -38,7 +43,12 @@ export async function closeDeadJobs(engine: Engine, lease: Lease, recent: readon
 }
 
 /** Raises the fence of everything that the dead jobs had claimed. */
-async function fenceHeads(engine: Engine, lease: Lease, dead: ReadonlySet<string>, signal: AbortSignal): Promise<readonly Head[]> {
+async function fenceHeads(
+  engine: Engine,
+  lease: Lease,
+  dead: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<readonly Head[]> {
   const ids: string[] = [];
   for (const prefix of HEAD_PREFIXES) {
     for await (const head of engine.ledger.heads(prefix)) if (dead.has(head.job)) ids.push(head.id);

@@ -1,4 +1,5 @@
 import type { CopyRange, CopyStart, KeyBookmark } from '../model/bookmark.ts';
+import { ReplicationError } from '../model/errors.ts';
 import { parseStreamState, streamItems } from '../model/stream-state.ts';
 import type { CutCopy } from '../model/stream-state.ts';
 import { rangesLeft } from '../plan/plan.ts';
@@ -16,6 +17,9 @@ import type { WrittenBatch } from './write-batch.ts';
 /** A read that cannot be resumed commits after this many objects' worth of JSON, so that a commit stays within one item of the ledger. */
 const PARTIAL_COMMIT_OBJECTS = 400;
 
+/** Of the 350 KB that an item may have. */
+const MAX_RANGES_BYTES = 300_000;
+
 interface UnitScope {
   readonly context: JobContext;
   readonly stream: JobStream;
@@ -26,16 +30,19 @@ interface UnitScope {
 
 /** Begins a copy: reads a small table at once, cuts a large one. Returns the units that this adds to the job. */
 export async function startCopy(scope: UnitScope, version: number): Promise<readonly Unit[]> {
-  const { context, stream, session, signal } = scope;
+  const { context, stream } = scope;
   // The bookmark from before the copy: what changes from now on is read again by key, whatever the copy saw of it.
   const keyBookmark = stream.method === 'INCREMENTAL' ? await keyBookmarkNow(scope) : null;
-  const start = await session.startOfCopy(signal);
-  const ranges = await session.cut(stream.table, context.settings.rangeBytes, signal);
+  const start = await startOf(scope);
+  const ranges = await cutToFit(scope);
   if (ranges.length <= 1) {
     await copyWhole(scope, version, keyBookmark);
     return [];
   }
-  const copy: CutCopy = { start, total: ranges.length, done: '0'.repeat(ranges.length), schemaHash: stream.schemaHash, keyBookmark };
+  const none = '0'.repeat(ranges.length);
+  // The log brings what changes meanwhile: no catch-up is needed.
+  const done = stream.method === 'LOG_BASED' ? markRange(none, ranges.length - 1) : none;
+  const copy: CutCopy = { start, total: ranges.length, done, schemaHash: stream.schemaHash, keyBookmark };
   // Ranges first: a state that says "cut" must find them. Those of a copy that never got its state are overwritten by the next one.
   await context.ledger.updateDocument(streamItems.ranges(stream.id), () => ({ version, ranges }) as unknown as Json);
   await updateState(context, stream, (state) => ({ ...state, ...identityOf(stream), version, copy, resetAt: null }));
@@ -43,23 +50,45 @@ export async function startCopy(scope: UnitScope, version: number): Promise<read
   return rangesLeft(copy.done).map((range) => ({ kind: 'range', stream: stream.id, version, range }));
 }
 
+/** Ranges are kept in one item of the ledger: a table with very many or very long names is cut into larger ones. */
+async function cutToFit({ context, stream, session, signal }: UnitScope): Promise<readonly CopyRange[]> {
+  for (let { rangeBytes } = context.settings; ; rangeBytes *= 2) {
+    const ranges = await session.cut(stream.table, rangeBytes, signal);
+    if (Buffer.byteLength(JSON.stringify(ranges)) <= MAX_RANGES_BYTES || ranges.length <= 2) return ranges;
+  }
+}
+
 /** Reads one range of a cut copy. Returns the catch-up as a further unit when all other ranges are done by this. */
 export async function copyRange(scope: UnitScope, version: number, range: number): Promise<readonly Unit[]> {
   const { context, stream, session, worker, signal } = scope;
   const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
-  if (state?.copy === undefined || state.copy === null || state.version !== version || state.copy.done[range] !== '0') return [];
+  if (state?.copy === undefined || state.copy === null || state.version !== version) return [];
+  if (!state.copy.done.includes('0')) {
+    await completeCopy(scope, version, state.copy);
+    return [];
+  }
+  if (state.copy.done[range] !== '0') return [];
   const spec = (await rangesOf(context, stream, version))[range];
   if (spec === undefined) return [];
 
   const claim = await claimHead(context, streamItems.copyHead(stream.id, version, range), worker, openCopy(stream));
   if (stateOf(claim.head.bookmark) !== 'done') {
     // The catch-up reads what appeared since the copy began: its rows carry a later position, so that they win over the ranges' rows.
-    const start = spec.kind === 'catch-up' ? { ...(await session.startOfCopy(signal)), oldestXid: state.copy.start.oldestXid } : state.copy.start;
+    const start = spec.kind === 'catch-up' ? laterThan(state.copy.start, await session.startOfCopy(signal)) : state.copy.start;
     const startedAt = context.clock.now().toISOString();
     const written = await writeBatch(
       context,
-      { stream, version, unit: { kind: 'copy', range }, batch: claim.head.batch + 1, fence: claim.fence, sequence: start.sequence, extractedAt: start.at },
-      (encoder, out) => session.copy({ table: stream.table, columns: columnNames(stream), range: spec, start }, encoder, out, signal),
+      {
+        stream,
+        version,
+        unit: { kind: 'copy', range },
+        batch: claim.head.batch + 1,
+        fence: claim.fence,
+        sequence: start.sequence,
+        extractedAt: start.at,
+      },
+      (encoder, out) =>
+        session.copy({ table: stream.table, columns: columnNames(stream), range: spec, start }, encoder, out, signal),
       signal,
     );
     await claim.commit({
@@ -86,12 +115,14 @@ async function copyWhole(scope: UnitScope, wanted: number, keyBookmark: KeyBookm
   let claim = await claimHead(context, streamItems.copyHead(stream.id, version, 0), worker, openCopy(stream));
   // Part of this version was committed by a read that cannot be resumed: it never becomes active, a fresh version begins.
   while (claim.head.batch > 0 && stateOf(claim.head.bookmark) !== 'done') {
+    // The log is being delivered under this version already: only the next job can begin another one for both.
+    if (stream.method === 'LOG_BASED') throw new ReplicationError('copy-interrupted', { stream: stream.id });
     await context.lease.retire(claim);
     version += 1;
     claim = await claimHead(context, streamItems.copyHead(stream.id, version, 0), worker, openCopy(stream));
   }
   if (stateOf(claim.head.bookmark) !== 'done') {
-    const start: CopyStart = await session.startOfCopy(signal);
+    const start = await startOf(scope);
     const startedAt = context.clock.now().toISOString();
     const commit = async (batch: WrittenBatch, state: 'partial' | 'done') =>
       claim.commit({
@@ -108,8 +139,22 @@ async function copyWhole(scope: UnitScope, wanted: number, keyBookmark: KeyBookm
       });
     const written = await writeBatch(
       context,
-      { stream, version, unit: { kind: 'copy', range: 0 }, batch: claim.head.batch + 1, fence: claim.fence, sequence: start.sequence, extractedAt: start.at },
-      (encoder, out) => session.copy({ table: stream.table, columns: columnNames(stream), range: { kind: 'whole' }, start }, encoder, out, signal),
+      {
+        stream,
+        version,
+        unit: { kind: 'copy', range: 0 },
+        batch: claim.head.batch + 1,
+        fence: claim.fence,
+        sequence: start.sequence,
+        extractedAt: start.at,
+      },
+      (encoder, out) =>
+        session.copy(
+          { table: stream.table, columns: columnNames(stream), range: { kind: 'whole' }, start },
+          encoder,
+          out,
+          signal,
+        ),
       signal,
       {
         everyJsonBytes: PARTIAL_COMMIT_OBJECTS * context.settings.rotateBytes,
@@ -122,26 +167,50 @@ async function copyWhole(scope: UnitScope, wanted: number, keyBookmark: KeyBookm
   await context.lease.retire(claim);
 }
 
-/** Marks a range done. The one worker whose mark completes the copy activates its version; the one that leaves only the catch-up adds it to the work. */
+/**
+ * Marks a range done. The worker whose mark leaves only the catch-up adds it to the work; the one whose mark leaves nothing activates the version. Killed in between,
+ * the next job finds a copy of which nothing is left, and activates it.
+ */
 async function markDone(scope: UnitScope, version: number, range: number): Promise<readonly Unit[]> {
-  const { context, stream, worker } = scope;
-  const now = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
-  if (now?.copy === undefined || now.copy === null || now.version !== version) return [];
-  if (markRange(now.copy.done, range).includes('0')) {
-    const after = await updateState(context, stream, (state) =>
-      state.copy === null || state.version !== version ? state : { ...state, copy: { ...state.copy, done: markRange(state.copy.done, range) } },
-    );
-    const left = after.copy === null ? [] : rangesLeft(after.copy.done);
-    const catchUp = (after.copy?.total ?? 0) - 1;
-    return left.length === 1 && left[0] === catchUp ? [{ kind: 'range', stream: stream.id, version, range: catchUp }] : [];
+  const { context, stream } = scope;
+  const after = await updateState(context, stream, (state) =>
+    state.copy === null || state.version !== version
+      ? state
+      : { ...state, copy: { ...state.copy, done: markRange(state.copy.done, range) } },
+  );
+  if (after.copy === null || after.version !== version) return [];
+  const left = rangesLeft(after.copy.done);
+  if (left.length === 0) {
+    await completeCopy(scope, version, after.copy);
+    return [];
   }
-  await activate(context, stream, worker, { version, keyBookmark: now.copy.keyBookmark });
+  const catchUp = after.copy.total - 1;
+  return left.length === 1 && left[0] === catchUp ? [{ kind: 'range', stream: stream.id, version, range: catchUp }] : [];
+}
+
+/** Idempotent: two workers may come here at once. */
+async function completeCopy({ context, stream, worker }: UnitScope, version: number, copy: CutCopy): Promise<void> {
+  await activate(context, stream, worker, { version, keyBookmark: copy.keyBookmark });
   await context.ledger.updateDocument(streamItems.ranges(stream.id), () => undefined);
-  return [];
+}
+
+/** The start of the catch-up: which rows it reads follows the copy's start; the position that they carry is higher, also where no WAL was written meanwhile. */
+function laterThan(first: CopyStart, now: CopyStart): CopyStart {
+  const sequence = BigInt(now.sequence) > BigInt(first.sequence) ? now.sequence : String(BigInt(first.sequence) + 1n);
+  return { ...now, sequence, oldestXid: first.oldestXid };
+}
+
+/** What is true before a copy reads. Of a log-based stream the rows carry the position that the log of this version begins at: whatever the log brings for a row wins over its copy. */
+async function startOf({ context, stream, session, signal }: UnitScope): Promise<CopyStart> {
+  const start = await session.startOfCopy(signal);
+  if (stream.method !== 'LOG_BASED') return start;
+  const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
+  return { ...start, sequence: state?.logFrom ?? '0', oldestXid: null };
 }
 
 async function rangesOf(context: JobContext, stream: JobStream, version: number): Promise<readonly CopyRange[]> {
-  const kept = (await context.ledger.document(streamItems.ranges(stream.id)))?.value as { readonly version: number; readonly ranges: readonly CopyRange[] } | undefined;
+  const kept = (await context.ledger.document(streamItems.ranges(stream.id)))?.value as
+    { readonly version: number; readonly ranges: readonly CopyRange[] } | undefined;
   return kept?.version === version ? kept.ranges : [];
 }
 

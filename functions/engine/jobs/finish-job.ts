@@ -32,7 +32,8 @@ export async function finishJob(engine: ReportEngine, lease: Lease, end: JobEnd)
   const { ledger, clock, log } = engine;
   const { job } = lease;
   const allDone = end.allDone ?? false;
-  const state: JobState = end.error !== null ? 'failed' : end.stopped === true && !allDone ? 'stopped' : allDone ? 'complete' : 'stopped';
+  const state: JobState =
+    end.error !== null ? 'failed' : end.stopped === true && !allDone ? 'stopped' : allDone ? 'complete' : 'stopped';
   const report = await reportOf(engine, job, { ...end, state, endedAt: clock.now().toISOString() });
   // Without its lease a job has no say any more: the job that took over writes the report.
   if (lease.lost.aborted) return report;
@@ -62,7 +63,9 @@ export async function closeJob(engine: ReportEngine, job: string, report: Loadin
     const key = reportKey({ integration: settings.integration, job, startedAt: new Date(report.startedAt) });
     await sink.put(key, Buffer.from(text), { contentType: 'application/json' }, AbortSignal.timeout(60_000));
   } catch (error) {
-    log.log('ERROR', 'report-not-in-sink', { code: error instanceof Error && 'code' in error ? String(error.code) : 'unexpected' });
+    log.log('ERROR', 'report-not-in-sink', {
+      code: error instanceof Error && 'code' in error ? String(error.code) : 'unexpected',
+    });
   }
   await ledger.updateJob(job, (now): JobRecord => ({
     job,
@@ -93,7 +96,9 @@ export async function reportOf(
 
   const selected = end.streams ?? new Map<string, JobStream>();
   const unselected = [...new Set(commits.map((commit) => commit.stream))].filter((stream) => !selected.has(stream));
-  const failedToSelect = (end.selection?.problems ?? []).flatMap(({ stream, error }) => (stream === null ? [] : [{ stream, error }]));
+  const failedToSelect = (end.selection?.problems ?? []).flatMap(({ stream, error }) =>
+    stream === null ? [] : [{ stream, error }],
+  );
   const streams: readonly ReportStream[] = [
     ...[...selected.values()].map((stream) => selectedStream(stream, stateOf(stream.id))),
     ...unselected.flatMap((stream) => rememberedStream(stateOf(stream))),
@@ -179,7 +184,8 @@ function selectedStream(stream: JobStream, state: StreamState | undefined): Repo
 
 function rememberedStream(state: StreamState | undefined): readonly ReportStream[] {
   if (state === undefined) return [];
-  const { stream, name, destinationTable, method, primaryKey, replicationKey, schemaHash, activeVersion, version, copy, last } = state;
+  const { stream, name, destinationTable, method, primaryKey, replicationKey, schemaHash, activeVersion, version, copy, last } =
+    state;
   return [
     {
       id: stream,

@@ -49,7 +49,12 @@ export function openJobLog(options: {
       const count = part.events.length;
       const body = Buffer.from(part.events.map((event) => `${JSON.stringify(event)}\n`).join(''));
       try {
-        await sink.put(logKey({ integration, job, writer, piece: part.piece }), body, { contentType: 'application/x-ndjson' }, AbortSignal.timeout(30_000));
+        await sink.put(
+          logKey({ integration, job, writer, piece: part.piece }),
+          body,
+          { contentType: 'application/x-ndjson' },
+          AbortSignal.timeout(30_000),
+        );
       } catch {
         part.dirty = true;
         continue;
@@ -77,7 +82,11 @@ export function openJobLog(options: {
 }
 
 /** The events of a job, oldest first; of several workers, merged by their clocks. Reads the pieces there are: of a running job what is durable so far. */
-export async function* readJobLog(sink: Sink, place: { readonly integration: string; readonly job: string }, signal: AbortSignal): AsyncGenerator<LogEvent> {
+export async function* readJobLog(
+  sink: Sink,
+  place: { readonly integration: string; readonly job: string },
+  signal: AbortSignal,
+): AsyncGenerator<LogEvent> {
   const events: LogEvent[] = [];
   for await (const { key } of sink.list(logPrefix(place), signal)) {
     const body = await sink.read(key, signal);

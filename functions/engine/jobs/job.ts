@@ -1,4 +1,5 @@
 import type { Column, Table } from '../model/catalog.ts';
+import type { OutputPlugin } from '../model/log-change.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import type { PlannedStream } from '../plan/plan.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -25,6 +26,7 @@ export interface JobSettings {
   readonly keyTemplate?: string;
   readonly jsonColumns: 'string' | 'nested';
   readonly profile: 'default' | 'stitch';
+  readonly logBased: LogSettings;
   readonly leaseTtlMs: number;
   /** A worker that was asked to stop may go on this long to reach a checkpoint. */
   readonly stopGraceMs: number;
@@ -34,8 +36,17 @@ export interface JobSettings {
   readonly reportRetentionDays: number;
 }
 
+/** How slots are found and read. */
+export interface LogSettings {
+  readonly plugin: OutputPlugin | 'auto';
+  readonly consume: 'auto' | 'stream' | 'peek';
+  /** Absent: `backstitch_<database>`. */
+  readonly slot?: string;
+  readonly createSlot: boolean;
+}
+
 /** A selected stream as this job reads it. */
-export interface JobStream extends PlannedStream {
+export interface JobStream extends Omit<PlannedStream, 'columns'> {
   readonly table: Table;
   /** Selected columns in the table's order. */
   readonly columns: readonly Column[];

@@ -5,8 +5,7 @@ import type { KeyedRead, SourceSession } from '../source/source.ts';
 import { claimHead } from './claim-head.ts';
 import { commitFacts } from './commit-facts.ts';
 import type { JobContext, JobStream } from './job.ts';
-import { columnNames, emptyBookmark, identityOf, keyHeadBookmark, updateState } from './stream-store.ts';
-import { publishTableInfo } from './table-info.ts';
+import { columnNames, emptyBookmark, keyHeadBookmark } from './stream-store.ts';
 import { writeBatch } from './write-batch.ts';
 
 /** What a key-based read came to: everything read, or stopped at a checkpoint with more to come. */
@@ -18,7 +17,13 @@ export interface KeyOutcome {
 
 /** Reads what a key-based stream has new, window by window; each window is a checkpoint. Writes nothing, not even to the ledger, where nothing changed. */
 export async function readByKey(
-  scope: { readonly context: JobContext; readonly stream: JobStream; readonly session: SourceSession; readonly worker: string; readonly signal: AbortSignal },
+  scope: {
+    readonly context: JobContext;
+    readonly stream: JobStream;
+    readonly session: SourceSession;
+    readonly worker: string;
+    readonly signal: AbortSignal;
+  },
   version: number,
   stop: AbortSignal,
 ): Promise<KeyOutcome> {
@@ -26,12 +31,17 @@ export async function readByKey(
   const headId = streamItems.keyHead(stream.id, version);
   const warnings = new Set<string>();
   let nullKeys: number | null = null;
-  let noted = stream.known?.schemaHash === stream.schemaHash;
   for (;;) {
     const head = await context.ledger.head(headId);
     const from = bookmarkOf(head?.bookmark, stream);
     await using read = await session.keyed(
-      { table: stream.table, columns: columnNames(stream), from, lookBack: stream.lookBack, maxRows: context.settings.windowRows },
+      {
+        table: stream.table,
+        columns: columnNames(stream),
+        from,
+        lookBack: stream.lookBack,
+        maxRows: context.settings.windowRows,
+      },
       signal,
     );
     read.warnings.forEach((warning) => warnings.add(warning));
@@ -56,13 +66,19 @@ export async function readByKey(
     const written = read.hasRows
       ? await writeBatch(
           context,
-          { stream, version: tableVersion, unit: { kind: 'key' }, batch: claim.head.batch + 1, fence: claim.fence, sequence: read.sequence, extractedAt: read.at },
+          {
+            stream,
+            version: tableVersion,
+            unit: { kind: 'key' },
+            batch: claim.head.batch + 1,
+            fence: claim.fence,
+            sequence: read.sequence,
+            extractedAt: read.at,
+          },
           (encoder, out) => read.read(encoder, out, signal),
           signal,
         )
       : { objects: [], rowsRead: 0, batchedAt: startedAt };
-    if (!noted) await noteStructure(context, stream, tableVersion);
-    noted = true;
     await claim.commit({
       tables: [
         {
@@ -70,7 +86,12 @@ export async function readByKey(
           tableVersion,
           objects: written.objects,
           rowsRead: written.rowsRead,
-          facts: commitFacts({ startedAt, extractedAt: read.at, batchedAt: written.batchedAt, ...(read.range === undefined ? {} : { keyRange: read.range }) }),
+          facts: commitFacts({
+            startedAt,
+            extractedAt: read.at,
+            batchedAt: written.batchedAt,
+            ...(read.range === undefined ? {} : { keyRange: read.range }),
+          }),
         },
       ],
       after: keyHeadBookmark(read.next, stream),
@@ -78,18 +99,18 @@ export async function readByKey(
   }
 }
 
-/** New columns flow in by themselves: the schema is published before the first rows that have them are named. */
-async function noteStructure(context: JobContext, stream: JobStream, version: number): Promise<void> {
-  await publishTableInfo(context, stream, version);
-  await updateState(context, stream, (state) => ({ ...state, ...identityOf(stream) }));
-}
-
 function bookmarkOf(bookmark: Json | undefined, stream: JobStream): KeyBookmark {
-  return typeof bookmark === 'object' && bookmark !== null && 'column' in bookmark ? (bookmark as unknown as KeyBookmark) : emptyBookmark(stream);
+  return typeof bookmark === 'object' && bookmark !== null && 'column' in bookmark
+    ? (bookmark as unknown as KeyBookmark)
+    : emptyBookmark(stream);
 }
 
 function sameBookmark(a: KeyBookmark, b: KeyBookmark): boolean {
   return (
-    a.column === b.column && a.value === b.value && a.sentUpTo === b.sentUpTo && a.boundary?.rows === b.boundary?.rows && a.boundary?.digest === b.boundary?.digest
+    a.column === b.column &&
+    a.value === b.value &&
+    a.sentUpTo === b.sentUpTo &&
+    a.boundary?.rows === b.boundary?.rows &&
+    a.boundary?.digest === b.boundary?.digest
   );
 }

@@ -9,7 +9,12 @@ export async function readStates(engine: Pick<Engine, 'ledger' | 'settings'>): P
   for (const [id, document] of await engine.ledger.documents('stream/')) {
     const state = parseStreamState(document.value);
     if (state === undefined) {
-      throw new ReplicationError('ledger-damaged', { item: id, url: engine.ledger.url, reason: 'not a stream state of format 1', integration: engine.settings.integration });
+      throw new ReplicationError('ledger-damaged', {
+        item: id,
+        url: engine.ledger.url,
+        reason: 'not a stream state of format 1',
+        integration: engine.settings.integration,
+      });
     }
     states.set(state.stream, state);
   }

@@ -12,11 +12,16 @@ import { readStates } from './read-states.ts';
  * once it is complete. Takes the lease, so it never runs beside a job; never touches a slot, nor objects. Streams that were never replicated need no reset and are left out of the answer.
  * Throws `job-running`.
  */
-export async function resetStreams(engine: Engine, streams: readonly string[] | 'all', signal: AbortSignal): Promise<readonly string[]> {
+export async function resetStreams(
+  engine: Engine,
+  streams: readonly string[] | 'all',
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { ledger, settings, clock, log } = engine;
   const job = newJobId(clock.now(), engine.random());
   const acquired = await ledger.acquire(job, settings.leaseTtlMs);
-  if (acquired.state === 'busy') throw new ReplicationError('job-running', { integration: settings.integration, job: acquired.job });
+  if (acquired.state === 'busy')
+    throw new ReplicationError('job-running', { integration: settings.integration, job: acquired.job });
   await using lease = acquired;
   try {
     // A job that died may hold commits that no report names yet: they are reported before their heads go.
@@ -27,7 +32,9 @@ export async function resetStreams(engine: Engine, streams: readonly string[] | 
       signal.throwIfAborted();
       await ledger.updateDocument(streamItems.state(stream), (now) => {
         const state = parseStreamState(now);
-        return state === undefined ? now : ({ ...state, copy: null, last: null, resetAt: clock.now().toISOString() } as unknown as Json);
+        return state === undefined
+          ? now
+          : ({ ...state, copy: null, last: null, resetAt: clock.now().toISOString() } as unknown as Json);
       });
       await ledger.updateDocument(streamItems.ranges(stream), () => undefined);
       log.log('INFO', 'stream-reset', { stream });

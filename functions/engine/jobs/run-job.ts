@@ -9,7 +9,8 @@ import type { JobRequest, NotStarted, StartedJob } from './start-job.ts';
 import { watchStopRequest } from './stop-request.ts';
 import { runWorker } from './worker.ts';
 
-export type RunOutcome = { readonly state: 'finished'; readonly report: LoadingReport; readonly error: ReplicationError | null } | NotStarted;
+export type RunOutcome =
+  { readonly state: 'finished'; readonly report: LoadingReport; readonly error: ReplicationError | null } | NotStarted;
 
 /** One whole job in one process: plan, N workers, report. Never throws for a job that got its lease: its report says what happened. */
 export async function runJob(engine: Engine, request: JobRequest, budget: Budget): Promise<RunOutcome> {

@@ -5,6 +5,8 @@ export interface Sessions extends AsyncDisposable {
   of(database: string, signal: AbortSignal): Promise<SourceSession>;
   /** Closes the session to a database if that is the open one: after a failure a fresh one is wanted. */
   drop(database: string): Promise<void>;
+  /** Closes the open session, whatever its database: before work that opens one of its own, which would otherwise wait for a place in the budget that this one holds. */
+  close(): Promise<void>;
 }
 
 export function openSessions(source: Source): Sessions {
@@ -24,6 +26,7 @@ export function openSessions(source: Source): Sessions {
     async drop(database) {
       if (open?.database === database) await close();
     },
+    close,
     [Symbol.asyncDispose]: close,
   };
 }

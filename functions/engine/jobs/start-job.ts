@@ -1,4 +1,5 @@
-import { ReplicationError, asUnexpected } from '../model/errors.ts';
+import { asUnexpected } from '../model/errors.ts';
+import type { ReplicationError } from '../model/errors.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -8,8 +9,14 @@ import type { Engine, SelectedStreams } from './engine.ts';
 import { finishJob } from './finish-job.ts';
 import { newJobId } from './job.ts';
 import type { JobContext, JobStream } from './job.ts';
+import { noteStructures } from './note-structure.ts';
+import { plannedStreams } from './stream-store.ts';
 import { forgetOldJobs, recentJobs } from './recent-jobs.ts';
 import { readStates } from './read-states.ts';
+import { beginLogCopies, forgetDeselected, reconcileTruncates } from './log/begin-copies.ts';
+import { prepareSlots } from './log/prepare-slots.ts';
+import type { PreparedSlot } from './log/prepare-slots.ts';
+import { noteOutcome } from './stream-outcome.ts';
 import { retireStaleHeads } from './stale-heads.ts';
 import type { LoadingReport } from '../model/report.ts';
 
@@ -74,22 +81,34 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
   try {
     const catalog = await source.discover(signal);
     const selection = engine.select(catalog);
+    await reconcileTruncates(engine);
     const states = await readStates(engine);
     refuseTypos(selection, states);
-    const streams = new Map<string, JobStream>(selection.streams.map((stream) => [stream.id, { ...stream, known: states.get(stream.id) ?? null }]));
-    const context: JobContext = { settings, ledger, lease, source, sink, streams, clock, log, progress };
+    const selected = new Map<string, JobStream>(
+      selection.streams.map((stream) => [stream.id, { ...stream, known: states.get(stream.id) ?? null }]),
+    );
+    const context: JobContext = { settings, ledger, lease, source, sink, streams: selected, clock, log, progress };
+    await forgetDeselected(context, states, new Set(selected.keys()));
     await retireStaleHeads(context, states);
-    const planned = plan(selection.streams, states, clock.now().getTime());
-    await ledger.saveWork(lease.job, planned.units as unknown as readonly Json[]);
+    const slots = await prepareSlots(context, states, signal);
+    const { ready, failed } = await sortSlots(context, slots);
+    const able = new Map([...selected].filter(([id]) => !failed.has(id)));
+    const planned = plan(plannedStreams(able.values()), states, clock.now().getTime());
+    const copySequence = new Map(ready.map((slot) => [slot.unit.database, slot.copySequence]));
+    const streams = await beginLogCopies({ ...context, streams: selected }, planned.streams, copySequence);
+    await noteStructures({ ...context, streams }, planned.streams);
+    // Slots first: they hold back the source's WAL.
+    const units = [...ready.map((slot) => slot.unit), ...planned.units];
+    await ledger.saveWork(lease.job, units as unknown as readonly Json[]);
     const estimatedRows = selection.streams.reduce((sum, stream) => sum + (stream.table.estimatedRows ?? 0), 0);
-    progress({ kind: 'planned', streams: streams.size, units: planned.units.length, estimatedRows });
-    log.log('INFO', 'job-planned', { streams: streams.size, units: planned.units.length, skipped: selection.skipped.length });
+    progress({ kind: 'planned', streams: streams.size, units: units.length, estimatedRows });
+    log.log('INFO', 'job-planned', { streams: streams.size, units: units.length, skipped: selection.skipped.length });
     return {
       state: 'started',
-      context,
+      context: { ...context, streams },
       work: await ledger.work(lease.job),
       plan: planned,
-      selection,
+      selection: { ...selection, warnings: [...selection.warnings, ...ready.flatMap((slot) => slot.warnings)] },
       startedAt: startedAt.toISOString(),
       trigger,
       [Symbol.asyncDispose]: async () => {
@@ -101,6 +120,27 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
     await source[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Streams of a slot that cannot be read fail with its error; the others go on. */
+async function sortSlots(
+  context: JobContext,
+  slots: readonly PreparedSlot[],
+): Promise<{
+  readonly ready: readonly Extract<PreparedSlot, { readonly state: 'ready' }>[];
+  readonly failed: ReadonlySet<string>;
+}> {
+  const ready = slots.flatMap((slot) => (slot.state === 'ready' ? [slot] : []));
+  const failed = new Set<string>();
+  for (const slot of slots) {
+    if (slot.state !== 'failed') continue;
+    const { code, message, remedy } = slot.error;
+    for (const stream of slot.streams) {
+      failed.add(stream.id);
+      await noteOutcome(context, stream, { error: { code, message, remedy }, warnings: [], nullKeys: null });
+    }
+  }
+  return { ready, failed };
 }
 
 /**

@@ -4,7 +4,10 @@ import type { JobContext } from './job.ts';
 const POLL_MS = 2_000;
 
 /** Aborts `stop` when someone asks this job to stop through the ledger. Failing to look is no failure of the job: the next look may succeed. */
-export function watchStopRequest(context: Pick<JobContext, 'ledger' | 'lease' | 'clock' | 'log'>, stop: AbortController): AsyncDisposable {
+export function watchStopRequest(
+  context: Pick<JobContext, 'ledger' | 'lease' | 'clock' | 'log'>,
+  stop: AbortController,
+): AsyncDisposable {
   const ended = new AbortController();
   const watching = (async (): Promise<void> => {
     while (!ended.signal.aborted) {

@@ -1,6 +1,8 @@
 import type { KeyBookmark } from '../model/bookmark.ts';
-import { initialState, parseStreamState, streamItems } from '../model/stream-state.ts';
-import type { StreamState } from '../model/stream-state.ts';
+import { initialState, parseStreamState, streamItems, valueTypeKey } from '../model/stream-state.ts';
+import type { Column } from '../model/catalog.ts';
+import type { KnownColumn, StreamState } from '../model/stream-state.ts';
+import type { PlannedStream } from '../plan/plan.ts';
 import type { Json } from '../ledger/ledger.ts';
 import type { JobContext, JobStream } from './job.ts';
 
@@ -11,7 +13,11 @@ export function emptyBookmark(stream: JobStream): KeyBookmark {
 }
 
 /** Applies a change to a stream's state, which begins with what the configuration says. */
-export async function updateState(context: JobContext, stream: JobStream, change: (state: StreamState) => StreamState): Promise<StreamState> {
+export async function updateState(
+  context: JobContext,
+  stream: JobStream,
+  change: (state: StreamState) => StreamState,
+): Promise<StreamState> {
   const after = await context.ledger.updateDocument(streamItems.state(stream.id), (now) => {
     const state = parseStreamState(now) ?? initialState({ stream: stream.id, name: stream.table.name, ...identityOf(stream) });
     return change(state) as unknown as Json;
@@ -20,9 +26,11 @@ export async function updateState(context: JobContext, stream: JobStream, change
 }
 
 /** What of a stream's state follows the configuration and the catalog. */
-export function identityOf(stream: JobStream): Pick<StreamState, 'method' | 'replicationKey' | 'primaryKey' | 'destinationTable' | 'schemaHash'> {
+export function identityOf(
+  stream: JobStream,
+): Pick<StreamState, 'method' | 'replicationKey' | 'primaryKey' | 'destinationTable' | 'schemaHash' | 'columns'> {
   const { method, replicationKey, primaryKey, destinationTable, schemaHash } = stream;
-  return { method, replicationKey, primaryKey, destinationTable, schemaHash };
+  return { method, replicationKey, primaryKey, destinationTable, schemaHash, columns: knownColumns(stream.columns) };
 }
 
 export function columnNames(stream: JobStream): readonly string[] {
@@ -31,5 +39,27 @@ export function columnNames(stream: JobStream): readonly string[] {
 
 /** A key bookmark as its head keeps it. */
 export function keyHeadBookmark(bookmark: KeyBookmark, stream: JobStream): Json {
-  return { ...bookmark, boundary: bookmark.boundary === undefined ? undefined : { ...bookmark.boundary }, table: stream.destinationTable };
+  return {
+    ...bookmark,
+    boundary: bookmark.boundary === undefined ? undefined : { ...bookmark.boundary },
+    table: stream.destinationTable,
+  };
+}
+
+/** What the plan needs to know of streams. */
+export function plannedStreams(streams: Iterable<Omit<JobStream, 'known'>>): readonly PlannedStream[] {
+  return [...streams].map(({ id, replicationKey, primaryKey, method, schemaHash, isView, bytes, columns }) => ({
+    id,
+    method,
+    replicationKey,
+    primaryKey,
+    schemaHash,
+    isView,
+    bytes,
+    columns: knownColumns(columns),
+  }));
+}
+
+function knownColumns(columns: readonly Column[]): readonly KnownColumn[] {
+  return columns.map(({ position, name, type }) => ({ position, name, type: valueTypeKey(type) }));
 }

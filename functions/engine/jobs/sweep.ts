@@ -18,10 +18,16 @@ interface Place {
  */
 export async function sweepOrphans(
   engine: Pick<Engine, 'sink' | 'settings' | 'log'>,
-  dead: { readonly heads: readonly Head[]; readonly commits: readonly Commit[]; readonly states: ReadonlyMap<string, StreamState> },
+  dead: {
+    readonly heads: readonly Head[];
+    readonly commits: readonly Commit[];
+    readonly states: ReadonlyMap<string, StreamState>;
+  },
   signal: AbortSignal,
 ): Promise<void> {
-  const named = new Set(dead.commits.flatMap((commit) => commit.tables.flatMap((table) => table.objects.map((object) => object.key))));
+  const named = new Set(
+    dead.commits.flatMap((commit) => commit.tables.flatMap((table) => table.objects.map((object) => object.key))),
+  );
   const touched = new Map<string, Set<number>>();
   for (const commit of dead.commits) touched.set(commit.head, (touched.get(commit.head) ?? new Set()).add(commit.batch));
 
@@ -55,14 +61,21 @@ async function sweepBatch(
   const read = objectKeyReader({ template, integration, table: place.table, version: place.version });
   const isOrphan = (key: string): boolean => {
     const name = read(key);
-    return name !== undefined && sameUnit(name, place.unit) && name.batch === batch && name.fence < fence && !named.has(sink.nameOf(key));
+    return (
+      name !== undefined &&
+      sameUnit(name, place.unit) &&
+      name.batch === batch &&
+      name.fence < fence &&
+      !named.has(sink.nameOf(key))
+    );
   };
   const prefix = batchKeyPrefix({ template, integration, ...place, batch });
   const orphans: string[] = [];
   for await (const { key } of sink.list(prefix, signal)) if (isOrphan(key)) orphans.push(key);
   if (orphans.length > 0) await sink.remove(orphans, signal);
   const uploads = await sink.abandonUploads(prefix, isOrphan, signal);
-  if (orphans.length + uploads > 0) log.log('INFO', 'orphans-swept', { table: place.table, batch, objects: orphans.length, uploads });
+  if (orphans.length + uploads > 0)
+    log.log('INFO', 'orphans-swept', { table: place.table, batch, objects: orphans.length, uploads });
 }
 
 function sameUnit(name: ObjectName, unit: KeyUnit): boolean {

@@ -5,6 +5,7 @@ import type { Json, WorkList } from '../ledger/ledger.ts';
 import { copyRange, startCopy } from './copy-unit.ts';
 import type { Budget, JobContext, JobStream } from './job.ts';
 import { readByKey } from './key-unit.ts';
+import { readLog } from './log/log-unit.ts';
 import { openSessions } from './sessions.ts';
 import type { Sessions } from './sessions.ts';
 import { noteOutcome } from './stream-outcome.ts';
@@ -25,7 +26,17 @@ const ENDS_JOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ledger-failed',
   'ledger-damaged',
   'login-failed',
+  'secret-missing',
   'tls-failed',
+  'ssh-key-unreadable',
+  'ssh-unreachable',
+  'ssh-handshake-failed',
+  'ssh-host-key-unknown',
+  'ssh-host-key-changed',
+  'ssh-login-failed',
+  'ssh-forwarding-refused',
+  'iam-region-unknown',
+  'iam-token-failed',
   'host-unreachable',
   'server-not-ready',
   'too-many-connections',
@@ -38,6 +49,8 @@ const WORTH_ANOTHER_TRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'server-not-ready',
   'too-many-connections',
   'host-unreachable',
+  'ssh-unreachable',
+  'ssh-handshake-failed',
   'recovery-conflict',
   'protocol-violation',
 ]);
@@ -85,52 +98,70 @@ interface WorkerScope {
 
 async function runUnit(scope: WorkerScope, unit: Unit): Promise<WorkerOutcome> {
   const { context, signal, budget } = scope;
-  const stream = context.streams.get(unit.stream);
-  if (stream === undefined) return 'done';
-  context.progress({ kind: 'unit-started', stream: stream.id, what: unit.kind });
+  const subject = subjectOf(context, unit);
+  if (subject === undefined) return 'done';
+  context.progress({ kind: 'unit-started', stream: subject.name, what: unit.kind });
   // A worker that was asked to stop may finish its unit if that takes no longer than the grace.
   const grace = new AbortController();
+  const ended = new AbortController();
   const onStop = (): void => {
-    void context.clock.sleep(context.settings.stopGraceMs, signal).then(
+    // Not longer than the unit takes: the timer would keep the process alive.
+    void context.clock.sleep(context.settings.stopGraceMs, AbortSignal.any([signal, ended.signal])).then(
       () => grace.abort(new StopGraceOver()),
       () => undefined,
     );
   };
-  budget.stop.addEventListener('abort', onStop, { once: true });
+  if (budget.stop.aborted) onStop();
+  else budget.stop.addEventListener('abort', onStop, { once: true });
   const unitSignal = AbortSignal.any([signal, grace.signal]);
   try {
-    return await attemptUnit(scope, unit, stream, unitSignal);
+    return await attemptUnit(scope, unit, subject, unitSignal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof StopGraceOver || grace.signal.aborted) return 'more';
-    await recordFailure(scope, stream, asUnexpected(error));
+    await recordFailure(scope, subject, asUnexpected(error));
     return 'done';
   } finally {
     budget.stop.removeEventListener('abort', onStop);
+    ended.abort();
   }
 }
 
-async function attemptUnit(scope: WorkerScope, unit: Unit, stream: JobStream, signal: AbortSignal): Promise<WorkerOutcome> {
+async function attemptUnit(scope: WorkerScope, unit: Unit, subject: Subject, signal: AbortSignal): Promise<WorkerOutcome> {
   const { context, sessions, budget } = scope;
   const delays = context.settings.retryDelaysMs;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await carryOut(scope, unit, stream, signal);
+      return await carryOut(scope, unit, subject, signal);
     } catch (error) {
       signal.throwIfAborted();
       const known = asUnexpected(error);
       const delayMs = delays[attempt];
       if (!WORTH_ANOTHER_TRY.has(known.code) || delayMs === undefined || budget.stop.aborted) throw known;
-      context.log.log('WARNING', 'unit-retried', { stream: stream.id, unit: unit.kind, code: known.code, attempt: attempt + 1, delayMs });
-      await sessions.drop(stream.table.name.database);
+      context.log.log('WARNING', 'unit-retried', {
+        stream: subject.name,
+        unit: unit.kind,
+        code: known.code,
+        attempt: attempt + 1,
+        delayMs,
+      });
+      await sessions.drop(subject.database);
       await context.clock.sleep(delayMs, signal);
     }
   }
 }
 
-async function carryOut(scope: WorkerScope, unit: Unit, stream: JobStream, signal: AbortSignal): Promise<WorkerOutcome> {
+async function carryOut(scope: WorkerScope, unit: Unit, subject: Subject, signal: AbortSignal): Promise<WorkerOutcome> {
   const { context, sessions, work, worker, budget } = scope;
-  const session = await sessions.of(stream.table.name.database, signal);
+  if (unit.kind === 'log') {
+    await sessions.close();
+    const outcome = await readLog({ context, worker, signal, stop: budget.stop }, unit);
+    if (outcome === 'done') context.progress({ kind: 'unit-done', stream: subject.name });
+    return outcome;
+  }
+  const [stream] = subject.streams;
+  if (stream === undefined) return 'done';
+  const session = await sessions.of(subject.database, signal);
   const inner = { context, stream, session, worker, signal };
   switch (unit.kind) {
     case 'copy':
@@ -156,16 +187,31 @@ async function addWork(context: JobContext, work: WorkList, units: readonly Unit
   context.progress({ kind: 'units-added', count: units.length });
 }
 
-async function recordFailure(scope: WorkerScope, stream: JobStream, error: ReplicationError): Promise<void> {
+async function recordFailure(scope: WorkerScope, subject: Subject, error: ReplicationError): Promise<void> {
   const { context } = scope;
-  context.log.log('ERROR', 'stream-failed', { stream: stream.id, code: error.code, message: error.message, remedy: error.remedy, cause: causeOf(error) });
-  if (ENDS_JOB.has(error.code)) throw error;
-  context.progress({ kind: 'stream-failed', stream: stream.id, code: error.code });
-  await noteOutcome(context, stream, {
-    error: { code: error.code, message: error.message, remedy: error.remedy },
-    warnings: [],
-    nullKeys: null,
-  });
+  const { code, message, remedy } = error;
+  context.log.log('ERROR', 'stream-failed', { stream: subject.name, code, message, remedy, cause: causeOf(error) });
+  if (ENDS_JOB.has(code)) throw error;
+  context.progress({ kind: 'stream-failed', stream: subject.name, code });
+  for (const stream of subject.streams)
+    await noteOutcome(context, stream, { error: { code, message, remedy }, warnings: [], nullKeys: null });
+}
+
+/** What a unit is about: one stream, or all that are read from a slot. */
+interface Subject {
+  /** For people. */
+  readonly name: string;
+  readonly database: string;
+  readonly streams: readonly JobStream[];
+}
+
+function subjectOf(context: JobContext, unit: Unit): Subject | undefined {
+  if (unit.kind === 'log') {
+    const streams = unit.streams.flatMap((id) => context.streams.get(id) ?? []);
+    return { name: `${unit.database} (slot ${unit.slot})`, database: unit.database, streams };
+  }
+  const stream = context.streams.get(unit.stream);
+  return stream === undefined ? undefined : { name: stream.id, database: stream.table.name.database, streams: [stream] };
 }
 
 /** Class and stack of what lies behind an unexpected error, for the log. Messages of foreign errors may hold values and are left out. */

@@ -49,7 +49,12 @@ export async function writeBatch(
 ): Promise<WrittenBatch> {
   const batchedAt = context.clock.now().toISOString();
   const encoder = encoderOf(context.settings, target.stream).open(systemColumns(target, batchedAt));
-  await using objects = new RollingObjects((batch) => openSet(context, { ...target, batch }, signal), target.batch, batchedAt, partial);
+  await using objects = new RollingObjects(
+    (batch) => openSet(context, { ...target, batch }, signal),
+    target.batch,
+    batchedAt,
+    partial,
+  );
   const out: BlockWriter = {
     write: async (block) => {
       await objects.write(block);

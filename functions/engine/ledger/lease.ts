@@ -90,7 +90,8 @@ export async function joinLease(
 /** Who holds the lease, if it has not run out. */
 export async function leaseHolder(scope: LeaseScope): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
   const now = (await readAs(scope, keys.lease, isLease))?.value;
-  if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime() || (await isOrphaned(scope, now))) return undefined;
+  if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime() || (await isOrphaned(scope, now)))
+    return undefined;
   return { job: now.job, expiresAt: now.expiresAt };
 }
 

@@ -25,7 +25,11 @@ interface LedgerDeps {
 }
 
 /** The ledger of one integration, on any store. The store belongs to the caller. */
-export function openLedger(store: LedgerStore, integration: string, { clock, logger, alarm = systemAlarm, owner }: LedgerDeps): Ledger {
+export function openLedger(
+  store: LedgerStore,
+  integration: string,
+  { clock, logger, alarm = systemAlarm, owner }: LedgerDeps,
+): Ledger {
   return new StoredLedger({ store, integration, clock, logger, alarm, ...(owner === undefined ? {} : { owner }) });
 }
 

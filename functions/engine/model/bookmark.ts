@@ -15,8 +15,8 @@ export interface KeyBookmark {
 export interface CopyStart {
   /** WAL position before the first read (on a replica the replay position), decimal 64-bit. It is the `_sdc_sequence` of the copy's rows. */
   readonly sequence: string;
-  /** `txid_snapshot_xmin(txid_current_snapshot())` before the first read, decimal with epoch: row versions older than it are stable, newer ones belong to the catch-up. */
-  readonly oldestXid: string;
+  /** `txid_snapshot_xmin(txid_current_snapshot())` before the first read, decimal with epoch: row versions older than it are stable, newer ones belong to the catch-up. Null: there is no catch-up, ranges deliver all that they see (log-based streams). */
+  readonly oldestXid: string | null;
   /** ISO 8601, the source's clock. */
   readonly at: string;
 }

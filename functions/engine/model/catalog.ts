@@ -18,7 +18,12 @@ export type RelationKind = 'table' | 'partitioned-table' | 'view' | 'materialize
  * `kind` alone decides the JSON form; `name` is PostgreSQL's name of the base type (`int8`, `varchar`, `mood`), for schemas and the `stitch` profile.
  */
 export type ValueType =
-  | { readonly kind: 'number'; readonly name: 'int2' | 'int4' | 'int8' | 'numeric' | 'float4' | 'float8'; readonly precision?: number; readonly scale?: number }
+  | {
+      readonly kind: 'number';
+      readonly name: 'int2' | 'int4' | 'int8' | 'numeric' | 'float4' | 'float8';
+      readonly precision?: number;
+      readonly scale?: number;
+    }
   | { readonly kind: 'boolean'; readonly name: 'bool' }
   | { readonly kind: 'bit'; readonly name: 'bit' }
   | { readonly kind: 'timestamp'; readonly name: 'timestamp' }
@@ -32,7 +37,11 @@ export type ValueType =
   | { readonly kind: 'hstore'; readonly name: 'hstore' }
   | { readonly kind: 'text'; readonly name: string; readonly maxLength?: number; readonly enumLabels?: readonly string[] }
   | { readonly kind: 'array'; readonly name: string; readonly element: ValueType; readonly delimiter: string }
-  | { readonly kind: 'composite'; readonly name: string; readonly attributes: readonly { readonly name: string; readonly type: ValueType }[] };
+  | {
+      readonly kind: 'composite';
+      readonly name: string;
+      readonly attributes: readonly { readonly name: string; readonly type: ValueType }[];
+    };
 
 export interface Column {
   readonly name: string;

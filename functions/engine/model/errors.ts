@@ -7,7 +7,10 @@ export type { ErrorCode, Retry } from './error-codes.ts';
 type Slots<T extends string> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Slots<Rest> : never;
 
 /** The details that the templates of a code need; a missing one does not compile. */
-export type Details<C extends ErrorCode> = Record<Slots<(typeof ERRORS)[C]['summary'] | (typeof ERRORS)[C]['remedy']>, string | number>;
+export type Details<C extends ErrorCode> = Record<
+  Slots<(typeof ERRORS)[C]['summary'] | (typeof ERRORS)[C]['remedy']>,
+  string | number
+>;
 
 /** What of an error goes into reports and logs: never values, secrets or connection strings. */
 export interface ErrorReport {
@@ -33,7 +36,7 @@ export class ReplicationError<C extends ErrorCode = ErrorCode> extends Error {
 
 /** Any thrown thing as an operator's error: ours unchanged, everything else `unexpected` with its class name and (for system and SDK errors) its code, never its text. */
 export function errorReport(error: unknown): ErrorReport {
-  const known = error instanceof ReplicationError ? error : asUnexpected(error);
+  const known = asUnexpected(error);
   return { code: known.code, message: known.message, remedy: known.remedy };
 }
 
@@ -42,7 +45,7 @@ export function asUnexpected(error: unknown): ReplicationError {
   if (error instanceof ReplicationError) return error as ReplicationError;
   const name = error instanceof Error ? error.name : typeof error;
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
-  return new ReplicationError('unexpected', { what: `${name}${code}` }, { cause: error }) as ReplicationError;
+  return new ReplicationError('unexpected', { what: `${name}${code}` }, { cause: error });
 }
 
 function fill(template: string, details: Readonly<Record<string, string | number>>): string {

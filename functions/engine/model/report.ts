@@ -73,6 +73,18 @@ export interface SlotReport {
   readonly plugin: string;
   readonly confirmed: string;
   readonly retainedBytes: number;
+  /** Where the next job begins, as the ledger has it. Null before the first. */
+  readonly bookmark?: string | null | undefined;
+  /** WAL that was written since the bookmark. */
+  readonly behindBytes?: number | null | undefined;
+  /** `reserved`, `extended`, `unreserved` or `lost` (13+), or why it was invalidated (17+). */
+  readonly walStatus?: string | null | undefined;
+  /** Bytes that may still be written before the slot is lost; null without a limit, and before 13. */
+  readonly safeBytes?: number | null | undefined;
+  /** Part of `max_slot_wal_keep_size` that is held back, 0 to 1 and beyond; null without a limit. */
+  readonly budgetUsed?: number | null | undefined;
+  /** Whether somebody reads it at this moment. */
+  readonly active?: boolean | undefined;
 }
 
 /** Rows that were written, re-sent ones included, over the last 24 hours, this calendar month and the last one (UTC); this job's rows included. */
@@ -80,5 +92,10 @@ export interface Usage {
   readonly last24Hours: number;
   readonly thisMonth: number;
   readonly lastMonth: number;
-  readonly streams: readonly { readonly stream: string; readonly last24Hours: number; readonly thisMonth: number; readonly lastMonth: number }[];
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly last24Hours: number;
+    readonly thisMonth: number;
+    readonly lastMonth: number;
+  }[];
 }

@@ -1,4 +1,5 @@
 import type { CopyStart, KeyBookmark } from './bookmark.ts';
+import type { ValueType } from './catalog.ts';
 import type { ErrorReport } from './errors.ts';
 import type { ReplicationMethod, StreamName } from './stream.ts';
 
@@ -17,6 +18,10 @@ export interface StreamState {
   readonly activeVersion: number | null;
   /** Structure of the rows written last. */
   readonly schemaHash: string;
+  /** Columns of the rows written last, so that a rename or another type is told from a new column. */
+  readonly columns: readonly KnownColumn[];
+  /** LOG_BASED: `_sdc_sequence` of the version's copy, at or below every change that the log brings for it. Decimal; null for other methods. */
+  readonly logFrom: string | null;
   /** A copy that was cut into ranges and is not complete. */
   readonly copy: CutCopy | null;
   /** Set by `reset`: the next job begins a fresh copy. ISO 8601. */
@@ -37,6 +42,31 @@ export interface CutCopy {
   readonly keyBookmark: KeyBookmark | null;
 }
 
+/** A column as it was. */
+export interface KnownColumn {
+  /** `pg_attribute.attnum`: a renamed column keeps it. */
+  readonly position: number;
+  readonly name: string;
+  /** What its values depend on: see `valueTypeKey`. */
+  readonly type: string;
+}
+
+/** Names a type up to differences that change no value's text: lengths, the precision of a numeric, `varchar` or `text`. */
+export function valueTypeKey(type: ValueType): string {
+  switch (type.kind) {
+    case 'number':
+      return type.name === 'numeric' && type.scale !== undefined ? `numeric(${String(type.scale)})` : type.name;
+    case 'text':
+      return type.name === 'varchar' ? 'text' : type.name;
+    case 'array':
+      return `${valueTypeKey(type.element)}[]`;
+    case 'composite':
+      return `${type.name}(${type.attributes.map((attribute) => `${attribute.name} ${valueTypeKey(attribute.type)}`).join(', ')})`;
+    default:
+      return type.name;
+  }
+}
+
 export interface StreamOutcome {
   readonly job: string;
   /** ISO 8601. */
@@ -47,8 +77,13 @@ export interface StreamOutcome {
 }
 
 /** State of a stream that was never replicated. */
-export function initialState(stream: Pick<StreamState, 'stream' | 'name' | 'method' | 'replicationKey' | 'primaryKey' | 'destinationTable' | 'schemaHash'>): StreamState {
-  return { format: 1, ...stream, version: 0, activeVersion: null, copy: null, resetAt: null, last: null };
+export function initialState(
+  stream: Pick<
+    StreamState,
+    'stream' | 'name' | 'method' | 'replicationKey' | 'primaryKey' | 'destinationTable' | 'schemaHash' | 'columns'
+  >,
+): StreamState {
+  return { format: 1, ...stream, version: 0, activeVersion: null, logFrom: null, copy: null, resetAt: null, last: null };
 }
 
 /** Reads a document of the ledger; undefined if it is not a state of this format. */
@@ -62,7 +97,8 @@ export const streamItems = {
   state: (stream: string): string => `stream/${stream}`,
   ranges: (stream: string): string => `ranges/${stream}`,
   copyHeads: (stream: string): string => `copy/${stream}/`,
-  copyHead: (stream: string, version: number, range: number): string => `copy/${stream}/${String(version)}/${String(range).padStart(6, '0')}`,
+  copyHead: (stream: string, version: number, range: number): string =>
+    `copy/${stream}/${String(version)}/${String(range).padStart(6, '0')}`,
   keyHeads: (stream: string): string => `key/${stream}/`,
   keyHead: (stream: string, version: number): string => `key/${stream}/${String(version)}`,
 } as const;

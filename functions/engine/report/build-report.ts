@@ -1,5 +1,7 @@
 import type { KeyBookmark } from '../model/bookmark.ts';
 import type { ErrorReport } from '../model/errors.ts';
+import { formatLsn } from '../model/lsn.ts';
+import type { Lsn } from '../model/lsn.ts';
 import type { StoredObject } from '../model/objects.ts';
 import type { JobState, LoadingReport, TableReport, TableState, Usage } from '../model/report.ts';
 import type { StreamOutcome } from '../model/stream-state.ts';
@@ -22,6 +24,7 @@ export interface ReportFacts {
   readonly extractedAt?: string;
   readonly batchedAt?: string;
   readonly keyRange?: { readonly min: string; readonly max: string };
+  readonly changes?: { readonly inserts: number; readonly updates: number; readonly deletes: number; readonly partial: number };
 }
 
 /** A stream of the job: as it was selected, or (for a job that died) as the ledger remembers it. */
@@ -119,9 +122,7 @@ function tableReport(input: ReportInput, stream: ReportStream, all: readonly Rep
     schemaHash: stream.schemaHash,
     rowsRead: commits.reduce((total, commit) => total + commit.rowsRead, 0),
     rows,
-    inserts: rows,
-    updates: 0,
-    deletes: 0,
+    ...changeCounts(commits),
     nullKeys: outcome?.nullKeys ?? null,
     bytes: sum((object) => object.bytes),
     jsonBytes: sum((object) => object.jsonBytes),
@@ -131,13 +132,19 @@ function tableReport(input: ReportInput, stream: ReportStream, all: readonly Rep
     maximumExtractedAt: objects.length === 0 ? null : greatest(facts.map((fact) => fact.extractedAt)),
     bookmark: { before: bookmarkText(commits[0]?.before), after: bookmarkText(commits.at(-1)?.after) },
     // Windows follow one another in the order of the key: the first has the lowest, the last the highest.
-    bookmarkMetadata: key === null || ranges.length === 0 ? [] : [{ key, minValue: ranges[0]?.min ?? '', maxValue: ranges.at(-1)?.max ?? '' }],
-    warnings: [...stream.warnings, ...(outcome?.warnings ?? [])],
+    bookmarkMetadata:
+      key === null || ranges.length === 0 ? [] : [{ key, minValue: ranges[0]?.min ?? '', maxValue: ranges.at(-1)?.max ?? '' }],
+    warnings: [...stream.warnings, ...(outcome?.warnings ?? []), ...partialWarning(commits)],
     objects,
   };
 }
 
-function tableState(input: ReportInput, stream: ReportStream, commits: readonly ReportCommit[], outcome: StreamOutcome | null): TableState {
+function tableState(
+  input: ReportInput,
+  stream: ReportStream,
+  commits: readonly ReportCommit[],
+  outcome: StreamOutcome | null,
+): TableState {
   if (outcome !== null && outcome.error !== null) return 'failed';
   if (input.state === 'running') return commits.length > 0 ? 'running' : 'pending';
   if (stream.copying) return 'copying';
@@ -146,8 +153,29 @@ function tableState(input: ReportInput, stream: ReportStream, commits: readonly 
   return commits.length > 0 ? 'running' : 'pending';
 }
 
+/** Rows of copies and of key-based reads are inserts: whether a key was there before is not known. */
+function changeCounts(commits: readonly ReportCommit[]): Pick<TableReport, 'inserts' | 'updates' | 'deletes'> {
+  const counts = { inserts: 0, updates: 0, deletes: 0 };
+  for (const { facts, rowsRead } of commits) {
+    counts.inserts += facts.changes === undefined ? rowsRead : facts.changes.inserts;
+    counts.updates += facts.changes?.updates ?? 0;
+    counts.deletes += facts.changes?.deletes ?? 0;
+  }
+  return counts;
+}
+
+function partialWarning(commits: readonly ReportCommit[]): readonly string[] {
+  const partial = commits.reduce((sum, { facts }) => sum + (facts.changes?.partial ?? 0), 0);
+  if (partial === 0) return [];
+  return [
+    `${String(partial)} row(s) lack values that the server did not send (unchanged TOAST values): keep the ones that the destination has, or run: ALTER TABLE ... REPLICA IDENTITY FULL;`,
+  ];
+}
+
 function bookmarkText(bookmark: unknown): string | null {
-  if (typeof bookmark !== 'object' || bookmark === null || !('column' in bookmark)) return null;
+  if (typeof bookmark !== 'object' || bookmark === null) return null;
+  if ('lsn' in bookmark && typeof bookmark.lsn === 'string') return formatLsn(BigInt(bookmark.lsn) as Lsn);
+  if (!('column' in bookmark)) return null;
   const { value } = bookmark as KeyBookmark;
   return value ?? null;
 }

@@ -80,6 +80,25 @@ const slot = z.object({
   plugin: z.string(),
   confirmed: z.string().describe('LSN that PostgreSQL was told to be done with'),
   retainedBytes: count.describe('WAL that the slot makes the server keep'),
+  bookmark: z.string().nullable().optional().describe('LSN that the next job begins at; null before the first'),
+  behindBytes: count.nullable().optional().describe('WAL that was written since the bookmark'),
+  walStatus: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('reserved, extended, unreserved or lost (PostgreSQL 13), or why it was invalidated (17)'),
+  safeBytes: z
+    .int()
+    .nullable()
+    .optional()
+    .describe('Bytes that may still be written before the slot is lost; null without a limit'),
+  budgetUsed: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .optional()
+    .describe('Part of max_slot_wal_keep_size that is held back; null without a limit'),
+  active: z.boolean().optional().describe('Whether somebody reads it at this moment'),
 });
 
 const rowsOver = { last24Hours: count, thisMonth: count, lastMonth: count } as const;

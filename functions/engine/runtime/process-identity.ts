@@ -6,7 +6,13 @@ import { hostname } from 'node:os';
  * restart, nothing can be told. On Linux the start time too, since process ids are used again.
  */
 export async function processIdentity(): Promise<string> {
-  return JSON.stringify([hostname(), await lineOf('/etc/machine-id'), await lineOf('/proc/sys/kernel/random/boot_id'), process.pid, await startOf(process.pid)]);
+  return JSON.stringify([
+    hostname(),
+    await lineOf('/etc/machine-id'),
+    await lineOf('/proc/sys/kernel/random/boot_id'),
+    process.pid,
+    await startOf(process.pid),
+  ]);
 }
 
 /** Whether the process that `identity` names is certainly gone. False whenever that cannot be told. */
@@ -44,5 +50,10 @@ async function lineOf(path: string): Promise<string> {
 /** Field 22 of /proc/<pid>/stat, clock ticks since boot (proc(5)); the name before it may hold blanks and brackets. Empty if there is no such process, or no /proc. */
 async function startOf(pid: number): Promise<string> {
   const stat = await lineOf(`/proc/${String(pid)}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 1).trim().split(/\s+/)[19] ?? '';
+  return (
+    stat
+      .slice(stat.lastIndexOf(')') + 1)
+      .trim()
+      .split(/\s+/)[19] ?? ''
+  );
 }

@@ -1,6 +1,7 @@
 import type { Table } from '../model/catalog.ts';
 import type { Lsn } from '../model/lsn.ts';
 import type { OutputPlugin } from '../model/log-change.ts';
+import type { SlotReport } from '../model/report.ts';
 import type { LogReader, SlotState } from './log.ts';
 
 /** Where the log of a server stands. */
@@ -30,6 +31,33 @@ export interface SlotRequest {
   readonly tables: readonly PublishedTable[];
 }
 
+/** A remark about one stream; `code` is one of `error-codes.ts`. */
+export interface LogStreamWarning {
+  readonly stream: string;
+  readonly code: string;
+  readonly warning: string;
+}
+
+/** A slot that can be read. */
+export interface OpenedSlot {
+  readonly slot: SlotState;
+  readonly plugin: OutputPlugin;
+  readonly created: boolean;
+  /**
+   * Where a first bookmark stands: the slot's own position, or beyond it when the publication was only made now, since what was written before it cannot be decoded.
+   * Null before 9.6, where a slot does not tell.
+   */
+  readonly startLsn: Lsn | null;
+  /** pgoutput: streams whose changes the publication did not all let through until now. What was written to them before is not in the log: they are copied anew. */
+  readonly added: readonly string[];
+  /** pgoutput: whether the publication did not exist. A bookmark that lies before it does not hold any more. */
+  readonly publicationCreated: boolean;
+  /** Remarks for the report: no limit for retained WAL, idle timeout, ... */
+  readonly warnings: readonly string[];
+  /** What of single streams does not come through the log. */
+  readonly streamWarnings: readonly LogStreamWarning[];
+}
+
 /** An ordinary SQL session in one database, for everything about its slot that is not the reading of changes. */
 export interface LogSession extends AsyncDisposable {
   readonly database: string;
@@ -39,10 +67,10 @@ export interface LogSession extends AsyncDisposable {
   slot(name: string, signal: AbortSignal): Promise<SlotState | undefined>;
   /**
    * Finds the slot or creates it, checks that it can be used (kind, database, plugin, not lost, not active elsewhere), and says which plugin it has.
-   * Throws a code of its own for each: `wal-level-too-low`, `replication-right-missing`, `plugin-missing`, `plugin-not-allowed`, `slot-missing`, `slot-of-other-database`, `slot-of-other-plugin`,
-   * `slot-physical`, `slot-active`, `slot-lost`, `slots-exhausted`, `publication-right-missing`. Warnings are remarks for the report (no limit for retained WAL, idle timeout, ...).
+   * Throws a code of its own for each: `wal-level-too-low`, `primary-needed`, `replication-right-missing`, `plugin-missing`, `plugin-not-allowed`, `slot-missing`,
+   * `slot-of-other-database`, `slot-of-other-plugin`, `slot-physical`, `slot-temporary`, `slot-active`, `slot-lost`, `slots-exhausted`, `slot-waits`, `publication-right-missing`.
    */
-  openSlot(request: SlotRequest, signal: AbortSignal): Promise<{ readonly slot: SlotState; readonly plugin: OutputPlugin; readonly created: boolean; readonly warnings: readonly string[] }>;
+  openSlot(request: SlotRequest, signal: AbortSignal): Promise<OpenedSlot>;
   /** Rows by primary key, as COPY text rows of these columns, in any order; missing rows are left out. At most 1,000 keys; values are PostgreSQL text. */
   rowsByKey(
     table: Table,
@@ -50,6 +78,14 @@ export interface LogSession extends AsyncDisposable {
     keys: readonly (readonly string[])[],
     signal: AbortSignal,
   ): Promise<readonly (readonly (string | null)[])[]>;
-  /** Opens a reader; `auto` streams where the role and the way to the server allow it, else peeks. */
-  reader(consume: 'auto' | 'stream' | 'peek', signal: AbortSignal): Promise<LogReader>;
+  /** The slot for reports and status; undefined if there is none. `bookmark`: as the ledger has it. */
+  slotReport(slot: string, bookmark: Lsn | null, signal: AbortSignal): Promise<SlotReport | undefined>;
+  /**
+   * Opens a reader, which has a connection of its own beside that of this session and outside of the connection budget: one more for each database. `auto` streams where the
+   * role and the way to the server allow it, else peeks; `LogReader.style` says which. Throws `senders-exhausted` or `stream-refused` if it was to be `stream`.
+   */
+  reader(
+    how: { readonly consume: 'auto' | 'stream' | 'peek'; readonly plugin: OutputPlugin },
+    signal: AbortSignal,
+  ): Promise<LogReader>;
 }

@@ -1,3 +1,4 @@
+import type { Column, Table } from '../model/catalog.ts';
 import type { LogChange, LogRelation, LogTransaction, OutputPlugin } from '../model/log-change.ts';
 import type { Lsn } from '../model/lsn.ts';
 
@@ -12,6 +13,11 @@ export interface LogHandler {
   /** `endLsn` is where a reader resumes after this transaction. */
   commit(transaction: LogTransaction, endLsn: Lsn): void;
   drained(): Promise<void>;
+  /**
+   * Everything that committed before `lsn` was seen, no transaction is open, and this is a good moment to make it durable and confirm it: a reader by pages begins its next
+   * one there, and the server may drop WAL that had nothing of ours.
+   */
+  checkpoint(lsn: Lsn): Promise<void>;
 }
 
 /** Why a read of the log ended. */
@@ -20,6 +26,15 @@ export type LogEnd =
   | { readonly state: 'reached'; readonly lsn: Lsn }
   /** The handler had enough (`LogRequest.until` says so), at the end of a transaction or inside one. */
   | { readonly state: 'left' };
+
+/** A table, or a leaf of a partitioned one under its own name, whose changes are wanted; the rest is of the catalog. */
+export interface LogTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly Pick<Column, 'name' | 'type' | 'toastable' | 'generated'>[];
+  readonly primaryKey: readonly string[];
+  readonly replicaIdentity: Table['replicaIdentity'];
+}
 
 export interface LogRequest {
   readonly slot: string;
@@ -30,17 +45,21 @@ export interface LogRequest {
   readonly to: Lsn;
   /** pgoutput: the publication that the slot is read through. */
   readonly publication: string;
-  /** wal2json: tables to send (`add-tables`). pgoutput goes by its publication. */
-  readonly tables: readonly { readonly schema: string; readonly table: string }[];
+  /** wal2json: tables to send (`add-tables`), and what of them it does not say. pgoutput goes by its publication. */
+  readonly tables: readonly LogTable[];
   /** Asked after each `drained`: whether to end here. */
   readonly isEnough: () => boolean;
 }
 
 /** One way of reading a slot; open until disposed of. Nothing is confirmed but through `confirm`. */
 export interface LogReader extends AsyncDisposable {
+  /** How it reads: over the replication protocol, or by pages through SQL functions. */
+  readonly style: 'stream' | 'peek';
+  /** After a read: what this way of reading cannot see, for the report. */
+  readonly warnings: readonly string[];
   /** Reads changes into the handler. Keeps the connection alive however long the handler takes. Throws the slot errors of `error-codes.ts`. */
   read(request: LogRequest, handler: LogHandler, signal: AbortSignal): Promise<LogEnd>;
-  /** Lets the server drop the log before this commit-end position. Only after it is committed in the ledger. Safe to repeat. */
+  /** Lets the server drop the log before this position, at most one that `read` reached. Only after it is committed in the ledger. Safe to repeat, and to call for less. */
   confirm(slot: string, lsn: Lsn, signal: AbortSignal): Promise<void>;
 }
 

@@ -2,6 +2,8 @@ import type { CopyRange, CopyStart, KeyBookmark } from '../model/bookmark.ts';
 import type { Catalog, ServerInfo, Table } from '../model/catalog.ts';
 import type { RowEncoder } from '../encode/encode.ts';
 import type { EncodedBlock } from '../model/objects.ts';
+import type { LogSession } from './log-session.ts';
+import type { InspectRequest, SourceFacts } from './check-facts.ts';
 
 /** A PostgreSQL server that is being read on behalf of one job. Opens no more connections at a time than its budget. */
 export interface Source extends AsyncDisposable {
@@ -11,6 +13,10 @@ export interface Source extends AsyncDisposable {
   discover(signal: AbortSignal): Promise<Catalog>;
   /** A session in one database, for one worker; disposed of by it. */
   session(database: string, signal: AbortSignal): Promise<SourceSession>;
+  /** A session for the slot of one database, for one worker; disposed of by it. A reader of it has one connection more, outside of the budget. */
+  logSession(database: string, signal: AbortSignal): Promise<LogSession>;
+  /** Everything that a preflight judges, in a handful of queries per database. Writes nothing. Throws the connection errors of `error-codes.ts`. */
+  inspect(request: InspectRequest, signal: AbortSignal): Promise<SourceFacts>;
 }
 
 /** Blocks of JSON Lines as they are read; `write` is awaited before more is read. */

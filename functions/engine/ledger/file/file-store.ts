@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ReplicationError } from '../../model/errors.ts';
 import type { Item, LedgerStore, ListQuery, Written } from '../store.ts';
 import { asLedgerError, errno, Scratch } from './durable.ts';
-import { createItem, DamagedItem, endItem, readItem, writeNext } from './item-folder.ts';
+import { clearItem, createItem, DamagedItem, endItem, readItem, writeNext } from './item-folder.ts';
 import type { Place } from './item-folder.ts';
 import { encodeName, idOf, isItemName, pathOf } from './path-names.ts';
 
@@ -60,7 +60,7 @@ class FolderStore implements LedgerStore {
 
   async getMany(partition: string, ids: readonly string[]): Promise<ReadonlyMap<string, Item>> {
     const items = new Map<string, Item>();
-    for await (const item of this.#readAll(partition, [...new Set(ids)])) items.set(item.id, item);
+    for await (const { id, item } of this.#readAll(partition, [...new Set(ids)])) if (item !== undefined) items.set(id, item);
     return items;
   }
 
@@ -77,7 +77,12 @@ class FolderStore implements LedgerStore {
       .map(({ id }) => id);
     const start = after === undefined ? 0 : firstBeyond(sorted, { after, order });
     let left = limit;
-    for await (const item of this.#readAll(partition, sorted.slice(start), limit)) {
+    for await (const { id, item } of this.#readAll(partition, sorted.slice(start), limit)) {
+      if (item === undefined) {
+        // A folder without an item: whoever removed it was killed before the end of it.
+        await this.#guard('list', () => clearItem(this.#path(partition, id), this.#scratch), { partition, id });
+        continue;
+      }
       yield item;
       left -= 1;
       if (left === 0) return;
@@ -159,11 +164,14 @@ class FolderStore implements LedgerStore {
     return { id, revision, body };
   }
 
-  async *#readAll(partition: string, ids: readonly string[], limit = Number.POSITIVE_INFINITY): AsyncIterable<Item> {
+  async *#readAll(
+    partition: string,
+    ids: readonly string[],
+    limit = Number.POSITIVE_INFINITY,
+  ): AsyncIterable<{ readonly id: string; readonly item: Item | undefined }> {
     const window = Math.min(READ_AHEAD, limit);
     for (let start = 0; start < ids.length; start += window) {
-      const items = await Promise.all(ids.slice(start, start + window).map((id) => this.get(partition, id)));
-      for (const item of items) if (item !== undefined) yield item;
+      yield* await Promise.all(ids.slice(start, start + window).map(async (id) => ({ id, item: await this.get(partition, id) })));
     }
   }
 

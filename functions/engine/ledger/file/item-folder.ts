@@ -168,6 +168,7 @@ async function moveOn(
     await makeGeneration(hidden, revision + 1, body);
     await syncFolder(path);
   } catch (error) {
+    await rm(hidden, { recursive: true, force: true });
     if (errno(error) === 'ENOENT') return undefined;
     throw error;
   }
@@ -191,13 +192,10 @@ async function makeGeneration(path: string, revision: number, body: string): Pro
 /** False: the name is taken, or its generation is gone. */
 async function linkRevision(generation: string, revision: number, text: string, scratch: Scratch): Promise<boolean> {
   const made = await scratch.path();
-  await writeDurably(made, text);
   try {
-    await link(made, join(generation, fileName(revision)));
-  } catch (error) {
-    const code = errno(error);
-    if (code === 'EEXIST' || code === 'ENOENT') return false;
-    throw error;
+    await writeDurably(made, text);
+    const isTaken = await link(made, join(generation, fileName(revision))).then(() => false, taken);
+    if (isTaken) return false;
   } finally {
     await unlink(made).catch(absent);
   }
@@ -212,6 +210,12 @@ async function generationsOf(path: string): Promise<readonly string[]> {
 
 async function namesIn(path: string): Promise<readonly string[]> {
   return (await readdir(path).catch(absent)) ?? [];
+}
+
+function taken(error: unknown): true {
+  const code = errno(error);
+  if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  return true;
 }
 
 function absent(error: unknown): undefined {

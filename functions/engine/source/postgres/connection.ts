@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type pg from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import type { ServerInfo } from '../../model/catalog.ts';
 import { ReplicationError } from '../../model/errors.ts';
 import type { StreamName } from '../../model/stream.ts';
@@ -20,7 +21,7 @@ export interface ConnectionSettings {
   readonly endpoint: Endpoint;
   /** The database to connect to, or to connect to first. */
   readonly database: string;
-  /** Asked for at every connection that needs it, so a rotated password or an expiring token is always fresh. */
+  /** Asked for at every connection that needs it, and again when what it gave is refused, so a rotated password or an expiring token is always fresh. */
   readonly password?: () => Promise<string>;
   readonly tls: TlsSettings;
   /** What DBAs see in `pg_stat_activity`; PostgreSQL keeps the first 63 bytes. */
@@ -71,6 +72,14 @@ const OLDEST_VERSION = 90_300;
  * `server-too-old`, `connection-lost`, or `signal.reason`. Leaves nothing open when it throws.
  */
 export async function connect(settings: ConnectionSettings, signal: AbortSignal): Promise<Connection> {
+  return dial(settings, openSession, signal);
+}
+
+/** Logs in on a socket and makes it what it is to be. The settings are those to use: their password may be a fresher one. */
+export type Starter<T> = (settings: ConnectionSettings, stream: Duplex, signal: AbortSignal) => Promise<T>;
+
+/** Opens a socket and starts something on it, all of it within the time to connect. Throws as {@link connect} does; then the socket is closed. */
+export async function dial<T>(settings: ConnectionSettings, start: Starter<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const attempt = new AbortController();
   const reason = `no answer within ${settings.connectTimeoutMs} ms`;
@@ -80,20 +89,68 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal)
   );
   const onAbort = (): void => attempt.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  let stream: Duplex | undefined;
   try {
-    const opened = await openServerSocket(settings, attempt.signal);
-    stream = opened;
-    // Nothing runs yet that would be worth a cancel request.
-    attempt.signal.addEventListener('abort', () => void opened.destroy(), { once: true });
-    attempt.signal.throwIfAborted();
-    return await openSession(settings, stream, attempt.signal);
+    return await loginTwice(settings, start, attempt.signal);
   } catch (error) {
-    stream?.destroy();
     attempt.signal.throwIfAborted();
     throw replicationErrorOf(error, { endpoint: settings.endpoint, database: settings.database, phase: 'connect' }) ?? error;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** How long after a refusal the password is read again: a rotation changes it on the server a moment before it shows the new one. */
+const ROTATION_MS = 1_000;
+
+/** Logs in; where the password is refused that was read a moment ago, once more if another one is there by now. */
+async function loginTwice<T>(settings: ConnectionSettings, start: Starter<T>, signal: AbortSignal): Promise<T> {
+  const { password } = settings;
+  const given: { password?: string } = {};
+  const remembering =
+    password === undefined
+      ? settings
+      : {
+          ...settings,
+          password: async () => {
+            given.password = await password();
+            return given.password;
+          },
+        };
+  try {
+    return await login(remembering, start, signal);
+  } catch (error) {
+    if (!isPasswordRefused(error) || password === undefined || given.password === undefined) throw error;
+    await delay(ROTATION_MS, undefined, { signal });
+    const fresh = await password();
+    // The same again would only count against the limits that servers have for wrong ones.
+    if (fresh === given.password) throw error;
+    return await login({ ...settings, password: async () => fresh }, start, signal);
+  }
+}
+
+/** SQLSTATE 28P01, `invalid_password`: told apart from a user or host that `pg_hba.conf` does not let in. */
+function isPasswordRefused(error: unknown): boolean {
+  return (
+    error instanceof ReplicationError &&
+    error.code === 'login-failed' &&
+    error.cause instanceof pg.DatabaseError &&
+    error.cause.code === '28P01'
+  );
+}
+
+async function login<T>(settings: ConnectionSettings, start: Starter<T>, signal: AbortSignal): Promise<T> {
+  const stream = await openServerSocket(settings, signal);
+  // Nothing runs yet that would be worth a cancel request.
+  const onAbort = (): void => void stream.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await start(settings, stream, signal);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
     signal.removeEventListener('abort', onAbort);
   }
 }
@@ -168,7 +225,8 @@ async function readSystemIdentifier(link: Link, dialect: Dialect, signal: AbortS
   }
 }
 
-async function givePassword(settings: ConnectionSettings): Promise<string> {
+/** The password, asked for anew. Throws `login-failed` if there is none. */
+export async function givePassword(settings: ConnectionSettings): Promise<string> {
   const password = await settings.password?.();
   if (password === undefined || password === '') {
     // What the server would call 28P01; pg would send nothing, or an empty password.

@@ -1,6 +1,9 @@
 /** What the frames of a COPY are handed to. */
 export interface FrameReader {
-  /** One row of text format in `bytes[start, end)`, without its newline. The bytes are valid during the call only. False: stop after this row. */
+  /**
+   * What one CopyData message carries, in `bytes[start, end)`; of a row in text format without its newline. The bytes are valid until `read` is called again, or what it was
+   * given is changed. False: stop after it.
+   */
   row(bytes: Buffer, start: number, end: number): boolean;
   /** Any other message, header included. False: stop after it; the caller has the bytes behind it. */
   message(type: number, bytes: Buffer): boolean;
@@ -20,6 +23,7 @@ export const MessageType = {
   commandComplete: 0x43, // C
   error: 0x45, // E
   copyOutResponse: 0x48, // H
+  copyBothResponse: 0x57, // W
   notice: 0x4e, // N
   parameterStatus: 0x53, // S
   readyForQuery: 0x5a, // Z
@@ -43,12 +47,15 @@ const KEPT_BYTES = 256 * 1024;
  */
 export class CopyFrames {
   readonly #reader: FrameReader;
+  readonly #isText: boolean;
   /** The beginning of a split message: its header first, then all of it. */
   #split = Buffer.allocUnsafeSlow(KEPT_BYTES);
   #splitBytes = 0;
 
-  constructor(reader: FrameReader) {
+  /** `text`: each CopyData message is a row in text format; `any`: nothing is known of what it carries (binary format, the replication protocol). */
+  constructor(reader: FrameReader, content: 'text' | 'any' = 'text') {
     this.#reader = reader;
+    this.#isText = content === 'text';
   }
 
   /**
@@ -63,6 +70,7 @@ export class CopyFrames {
       if (!stopped.goOn) return at;
     }
     const reader = this.#reader;
+    const isText = this.#isText;
     const end = chunk.length;
     while (at + HEADER_BYTES <= end) {
       const type = chunk[at] ?? 0;
@@ -71,7 +79,7 @@ export class CopyFrames {
       if (next > end) break;
       const goOn =
         type === MessageType.copyData
-          ? reader.row(chunk, at + HEADER_BYTES, rowEnd(chunk, at + HEADER_BYTES, next))
+          ? reader.row(chunk, at + HEADER_BYTES, isText ? rowEnd(chunk, at + HEADER_BYTES, next) : next)
           : reader.message(type, chunk.subarray(at, next));
       at = next;
       if (!goOn) return at;
@@ -92,7 +100,7 @@ export class CopyFrames {
     if (message.length > KEPT_BYTES) this.#split = Buffer.allocUnsafeSlow(KEPT_BYTES);
     const goOn =
       message[0] === MessageType.copyData
-        ? this.#reader.row(message, HEADER_BYTES, rowEnd(message, HEADER_BYTES, length + 1))
+        ? this.#reader.row(message, HEADER_BYTES, this.#isText ? rowEnd(message, HEADER_BYTES, length + 1) : length + 1)
         : // A copy: others may keep what they get, and this buffer is used again.
           this.#reader.message(message[0] ?? 0, Buffer.from(message.subarray(0, length + 1)));
     return { at: next, goOn };

@@ -23,6 +23,8 @@ export function selectFrom(columns: readonly string[], from: string, where?: str
  * - A subtransaction has a higher xid than its parent, so what a running transaction wrote is new, whatever the subtransaction.
  */
 export function isNewer(start: CopyStart): string {
+  // A copy beside the log has no catch-up: its ranges deliver all that they see.
+  if (start.oldestXid === null) return 'false';
   const xid = BigInt(start.oldestXid) & 0xffff_ffffn;
   return `((((select pg_catalog.age('${xid}'::pg_catalog.xid)) - pg_catalog.age(xmin)::int8) & 4294967295) < ${MAX_COPY_XIDS})`;
 }

@@ -53,7 +53,16 @@ async function listDatabases(
   signal: AbortSignal,
 ): Promise<{ readonly server: ServerInfo; readonly names: readonly string[] }> {
   await using connection = await request.open(request.database, signal);
-  if (request.databases !== undefined) return { server: connection.server, names: [...new Set(request.databases)] };
+  return { server: connection.server, names: await databaseNames(connection, request.databases, signal) };
+}
+
+/** The databases to look into: those asked for, else all that the role may connect to, but for templates and those of cloud services. */
+export async function databaseNames(
+  connection: Connection,
+  asked: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (asked !== undefined) return [...new Set(asked)];
   const rows = await connection.query<{ readonly name: string; readonly may_connect: string; readonly is_template: string }>(
     databasesSql,
     [],
@@ -61,7 +70,7 @@ async function listDatabases(
   );
   const isWanted = (row: (typeof rows)[number]): boolean =>
     row.may_connect === 't' && row.is_template === 'f' && !SERVICE_DATABASES.includes(row.name);
-  return { server: connection.server, names: rows.filter(isWanted).map((row) => row.name) };
+  return rows.filter(isWanted).map((row) => row.name);
 }
 
 async function look(name: string, request: DiscoverRequest, signal: AbortSignal): Promise<Look> {

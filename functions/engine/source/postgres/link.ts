@@ -16,6 +16,8 @@ export interface LinkSettings extends SocketSettings {
   readonly applicationName: string;
   /** Called when, and only when, the server asks for a password. */
   readonly password: () => Promise<string>;
+  /** A session of the replication protocol in this database, with these parameters from its start: nothing can be set there before 10. */
+  readonly replication?: { readonly parameters: Readonly<Record<string, string>> };
 }
 
 /** A client of pg on a socket of ours: knows when it was lost, can cancel what it runs, and never lets an idle failure reach the process. */
@@ -42,6 +44,9 @@ export class Link implements AsyncDisposable {
       stream: () => forPg(stream),
       application_name: settings.applicationName,
       types: { getTypeParser: () => (text: unknown) => text },
+      ...(settings.replication === undefined
+        ? {}
+        : { replication: 'database', options: startupOptions(settings.replication.parameters) }),
     });
     // The first one says why (an idle session that is terminated gets a message, then the end of the stream).
     this.client.on('error', (error) => (this.#lost ??= error));
@@ -157,6 +162,13 @@ export class Link implements AsyncDisposable {
 function rowsOf<R extends pg.QueryResultRow>(result: pg.QueryResult<R> | readonly pg.QueryResult<R>[]): readonly R[] {
   // Several statements in one text give several results.
   return 'rows' in result ? result.rows : (result.at(-1)?.rows ?? []);
+}
+
+/** The `options` of a start-up message: https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE */
+function startupOptions(parameters: Readonly<Record<string, string>>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, String.raw`\$&`)}`)
+    .join(' ');
 }
 
 function isBusy(client: pg.Client): boolean {

@@ -30,21 +30,25 @@ export function settingsSql(scope: 'session' | 'transaction', dialect: Dialect, 
   return `select ${calls.join(', ')}`;
 }
 
+/** What decides how values look as text: the same in every session and in what output plugins write. pg_catalog comes first by itself in an empty search_path. */
+export const VALUE_SETTINGS = {
+  client_encoding: 'UTF8',
+  TimeZone: 'UTC',
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'iso_8601',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  search_path: '',
+} as const;
+
 function settings(
   scope: 'session' | 'transaction',
   dialect: Dialect,
   { statementTimeoutMs, onWindows }: SessionOptions,
 ): readonly Setting[] {
   return [
-    ['client_encoding', 'UTF8'],
-    ['TimeZone', 'UTC'],
-    ['DateStyle', 'ISO, YMD'],
-    ['IntervalStyle', 'iso_8601'],
-    ['extra_float_digits', '3'],
-    ['bytea_output', 'hex'],
+    ...Object.entries(VALUE_SETTINGS),
     ['standard_conforming_strings', 'on'],
-    // pg_catalog comes first by itself: nobody's function or table can stand in for PostgreSQL's.
-    ['search_path', ''],
     ['default_transaction_read_only', 'on'],
     ['lock_timeout', String(LOCK_TIMEOUT_MS)],
     ...optional(statementTimeoutMs !== undefined, ['statement_timeout', String(statementTimeoutMs)]),

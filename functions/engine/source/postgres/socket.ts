@@ -37,7 +37,8 @@ export async function openServerSocket(settings: SocketSettings, signal: AbortSi
   }
 }
 
-function openTcp(endpoint: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<Socket> {
+/** A TCP connection, or one to a Unix socket where the host is a folder. Rejects with `signal.reason` or a system error. */
+export function openTcp(endpoint: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // A host that begins with a slash is the folder of a Unix socket, as in libpq.
     const socket = endpoint.host.startsWith('/')

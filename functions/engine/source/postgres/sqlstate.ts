@@ -170,6 +170,13 @@ const BROKEN: Readonly<Record<string, string>> = {
   ERR_STREAM_WRITE_AFTER_END: 'closed by the server or the network',
 };
 
+/** Why the network below a connection failed, for operators; undefined for anything that is not the network's. */
+export function networkReason(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const words = UNREACHABLE[code] ?? BROKEN[code];
+  return words === undefined ? undefined : `${words} (${code})`;
+}
+
 function networkError(error: Error, where: Where): ReplicationError | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (isHandshakeError(error))

@@ -1,0 +1,46 @@
+import type { Lsn } from '../model/lsn.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import type { SystemColumns } from './encode.ts';
+import { RowTail } from './row-tail.ts';
+
+/** Digits of a 64-bit number. */
+const SEQUENCE_BYTES = 20;
+
+/** The end of every log record: the system columns in their order, with the position and the time of a delete in their places. */
+export class LogTail {
+  readonly #head: Buffer;
+  readonly #rest: Buffer;
+  /** The row's UUID, where there is one, and the end of the line. */
+  readonly #end: RowTail;
+  #sequence: Lsn | undefined;
+  #digits: Buffer = Buffer.alloc(0);
+
+  /** `_sdc_sequence` comes before `_sdc_table_version`, and `_sdc_deleted_at` last, as in copies. */
+  constructor(system: SystemColumns, options: { readonly rowId: boolean }) {
+    const members = system.map(({ name, json }) => `,${JSON.stringify(name)}:${json}`);
+    const version = system.findIndex(({ name }) => name === '_sdc_table_version');
+    const before = version < 0 ? members.length : version;
+    this.#head = Buffer.from(`${members.slice(0, before).join('')},"_sdc_sequence":`);
+    this.#rest = Buffer.from(`${members.slice(before).join('')},"_sdc_deleted_at":`);
+    this.#end = new RowTail([], { rowId: options.rowId, first: false });
+  }
+
+  /** Appends it; `deletedAt` is JSON. */
+  write(out: ByteWriter, sequence: Lsn, deletedAt: Buffer): void {
+    if (sequence !== this.#sequence) {
+      this.#sequence = sequence;
+      this.#digits = Buffer.from(sequence.toString(), 'latin1');
+    }
+    out.reserve(this.#head.length + SEQUENCE_BYTES + this.#rest.length + deletedAt.length + this.#end.maxBytes);
+    append(out, this.#head);
+    append(out, this.#digits);
+    append(out, this.#rest);
+    append(out, deletedAt);
+    this.#end.write(out);
+  }
+}
+
+function append(out: ByteWriter, bytes: Buffer): void {
+  out.bytes.set(bytes, out.length);
+  out.length += bytes.length;
+}

@@ -1,0 +1,47 @@
+import type { ErrorSpec } from './error-spec.ts';
+
+/** Errors of jobs. In the order of a job. */
+export const RUNNING_ERRORS = {
+  'lease-lost': {
+    summary: 'The job {job} lost its lease of "{integration}" to another job.',
+    remedy:
+      'Nothing to do: the other job goes on from the last checkpoint. If it repeats, look for frozen machines or wrong clocks.',
+    retry: 'next-run',
+  },
+  'fenced-out': {
+    summary: 'Another worker took over "{head}"; this one committed nothing more.',
+    remedy: 'Nothing to do: the other worker goes on from the last commit.',
+    retry: 'next-run',
+  },
+  'job-running': {
+    summary: 'The integration "{integration}" is busy with job {job}.',
+    remedy: 'Wait for it (backstitch status), or stop it: backstitch stop --integration {integration}.',
+    retry: 'next-run',
+  },
+  'job-unknown': {
+    summary: 'There is no job {job} of "{integration}".',
+    remedy: 'List them with: backstitch reports --integration {integration}.',
+    retry: 'after-fix',
+  },
+  'stream-unknown': {
+    summary: '"{stream}" is no stream of "{integration}" that was ever replicated{hint}.',
+    remedy: 'List the streams with: backstitch status --integration {integration}.',
+    retry: 'after-fix',
+  },
+  'not-available-here': {
+    summary: '{what} is not available in this release.',
+    remedy: '{instead}',
+    retry: 'after-fix',
+  },
+  'job-died': {
+    summary: 'The job {job} of "{integration}" ended without a word: it was killed, ran out of memory, or its machine went away.',
+    remedy:
+      'Nothing to do: the next run goes on from its last commit and writes its report. If it repeats, look into the logs of the machine.',
+    retry: 'next-run',
+  },
+  'no-job-yet': {
+    summary: 'The integration "{integration}" has not run yet.',
+    remedy: 'Run it: backstitch run --integration {integration}.',
+    retry: 'after-fix',
+  },
+} as const satisfies Record<string, ErrorSpec>;

@@ -1,0 +1,43 @@
+import { ReplicationError } from '../../../model/errors.ts';
+import type { OutputPlugin } from '../../../model/log-change.ts';
+import type { Connection } from '../connection.ts';
+import { sqlstateOf } from './database-error.ts';
+import type { LogSettings } from './log-settings.ts';
+import { isMissingPlugin, slotFailure } from './slot-failure.ts';
+
+/** The server waits for every transaction that was open when the slot was asked for; behind one that stays open, this is the end of our patience. */
+const PATIENCE_MS = 300_000;
+
+/**
+ * Creates a slot, unless there is one. The server keeps nothing of a slot whose creation does not come to its end, whether it fails, is cancelled, or either side dies.
+ * `exists`: somebody else was faster. `no-plugin`: the server has no such library. Throws `replication-right-missing`, `slots-exhausted`, `slot-waits`, `primary-needed`.
+ */
+export async function createSlot(
+  connection: Connection,
+  slot: { readonly name: string; readonly plugin: OutputPlugin },
+  settings: Pick<LogSettings, 'maxSlots'>,
+  options: { readonly signal: AbortSignal; readonly patienceMs?: number },
+): Promise<'created' | 'exists' | 'no-plugin'> {
+  const { signal, patienceMs = PATIENCE_MS } = options;
+  const late = AbortSignal.timeout(patienceMs);
+  try {
+    await connection.query(
+      'select pg_catalog.pg_create_logical_replication_slot($1, $2)',
+      [slot.name, slot.plugin],
+      AbortSignal.any([signal, late]),
+    );
+    return 'created';
+  } catch (error) {
+    signal.throwIfAborted();
+    if (late.aborted) throw new ReplicationError('slot-waits', { slot: slot.name, seconds: Math.round(patienceMs / 1000) });
+    if (isMissingPlugin(error)) return 'no-plugin';
+    switch (sqlstateOf(error)) {
+      case '42710': // there is a slot of this name
+        return 'exists';
+      case '53400': // configuration_limit_exceeded
+        throw new ReplicationError('slots-exhausted', { slot: slot.name, max: settings.maxSlots }, { cause: error });
+      default:
+        throw await slotFailure(connection, { slot: slot.name, plugin: slot.plugin }, error, signal);
+    }
+  }
+}

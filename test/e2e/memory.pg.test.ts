@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LoadingReport } from '../../functions/engine/model/report.ts';
+import { createDatabase, newestMajor } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { openTestWorkspace } from '../support/workspace.ts';
+import type { TestWorkspace } from '../support/workspace.ts';
+import { openCloudWorkspace, startCloud } from './support/cloud.ts';
+import { bundleCli } from './support/bundle-cli.ts';
+import type { BundledCli } from './support/bundle-cli.ts';
+import { runCli } from './support/run-cli.ts';
+
+const LIMIT_BYTES = 300e6;
+const JSON_BYTES = 300e6;
+const ROWS = 260_000;
+
+/** As many workers as there are by default, all of them busy with a range each. */
+const CUT = ['rangeBytes: 33554432', 'connections: 4', 'tables: [{ table: public.items, method: FULL_TABLE }]'];
+/** One read that cannot be cut. */
+const VIEW = ['tables: [{ view: public.latest, method: FULL_TABLE, primaryKey: [id] }]'];
+
+let db: TestDatabase;
+let cli: BundledCli;
+
+beforeAll(async () => {
+  cli = await bundleCli();
+  db = await createDatabase(newestMajor, { sessionsAtEnd: 'any' });
+  // Digests hardly compress: what is uploaded is large too.
+  await db.query(`
+    create unlogged table items (id bigint primary key, body text not null);
+    alter table items alter column body set storage plain;
+    insert into items select n, (select string_agg(md5(n::text || m), '') from generate_series(1, 30) m) from generate_series(1, ${String(ROWS)}) n;
+    create view latest as select * from items;
+    analyze items`);
+}, 300_000);
+afterAll(async () => {
+  await db[Symbol.asyncDispose]();
+  await cli[Symbol.asyncDispose]();
+});
+
+async function expectFlat(ws: TestWorkspace, env: Readonly<Record<string, string>> = {}): Promise<void> {
+  const outcome = await runCli(['run', '--config', ws.configPath, '--json'], { program: cli.program, env });
+
+  expect(outcome.code, outcome.err).toBe(0);
+  const { report } = JSON.parse(outcome.out) as { readonly report: LoadingReport };
+  expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
+  expect(report.tables[0]?.jsonBytes).toBeGreaterThan(JSON_BYTES);
+  expect(outcome.peakBytes).toBeGreaterThan(0);
+  expect(outcome.peakBytes).toBeLessThan(LIMIT_BYTES);
+}
+
+test.each([
+  ['ranges', CUT],
+  ['one long read', VIEW],
+])('a copy of 300 MB stays below 300 MB of memory: %s, into a folder', { timeout: 600_000 }, async (_, lines) => {
+  await using ws = await openTestWorkspace(db, { lines });
+
+  await expectFlat(ws);
+});
+
+test('a copy of 300 MB stays below 300 MB of memory: ranges, into S3', { timeout: 600_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'backstitch-bodies-'));
+  try {
+    await using cloud = await startCloud({ directory });
+    await using ws = await openCloudWorkspace(cloud, db, { lines: CUT });
+
+    await expectFlat(ws, cloud.env);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
