@@ -11,12 +11,14 @@ import { openJobLog, readJobLog } from './engine/jobs/job-log.ts';
 import { jobReport } from './engine/jobs/job-report.ts';
 import type { ProgressListener } from './engine/jobs/progress.ts';
 import { resetStreams } from './engine/jobs/reset.ts';
+import { slotReports } from './engine/jobs/log/slot-reports.ts';
 import { runJob } from './engine/jobs/run-job.ts';
 import { readStates } from './engine/jobs/read-states.ts';
 import { openLedger } from './engine/ledger/open-ledger.ts';
 import type { JobRecord, Ledger } from './engine/ledger/ledger.ts';
 import type { LedgerStore } from './engine/ledger/store.ts';
-import type { LoadingReport } from './engine/model/report.ts';
+import type { LoadingReport, SlotReport } from './engine/model/report.ts';
+import type { StreamState } from './engine/model/stream-state.ts';
 import { ReplicationError } from './engine/model/errors.ts';
 import type { IntegrationStatus } from './engine/report/status.ts';
 import { systemClock } from './engine/runtime/clock.ts';
@@ -44,6 +46,9 @@ export interface LocalOptions {
 export async function openLocal(options: LocalOptions): Promise<Workspace> {
   return new LocalWorkspace(await loadConfig(resolve(options.configPath), AbortSignal.timeout(30_000)), options);
 }
+
+/** A dashboard does not wait longer for a server. */
+const STATUS_LOOK_MS = 10_000;
 
 /** What one call works with. */
 interface Scope {
@@ -127,10 +132,12 @@ class LocalWorkspace implements Workspace {
   async status(name: string): Promise<IntegrationStatus> {
     const scope = await this.#scope(name);
     const engine = await this.#engine(scope, { signal: AbortSignal.timeout(60_000) });
+    const states = await readStates(engine);
     return statusView({
+      slots: await this.#slots(engine, states),
       integration: scope.integration,
       ledger: scope.ledger,
-      states: await readStates(engine),
+      states,
       now: systemClock.now(),
     });
   }
@@ -187,6 +194,18 @@ class LocalWorkspace implements Workspace {
     // What could not be opened was the error of whoever asked for it: here it is nothing to close.
     await (await this.#sink?.catch(() => undefined))?.[Symbol.asyncDispose]();
     await (await this.#store?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+
+  /** How slots stand now; of a server that does not answer soon nothing is said. */
+  async #slots(engine: Engine, states: ReadonlyMap<string, StreamState>): Promise<readonly SlotReport[]> {
+    if (![...states.values()].some((state) => state.method === 'LOG_BASED')) return [];
+    try {
+      await using source = await engine.openSource('status');
+      return await slotReports({ ...engine, source }, AbortSignal.timeout(STATUS_LOOK_MS));
+    } catch {
+      // Status is for when things are broken, too: it shows what the ledger knows.
+      return [];
+    }
   }
 
   async #scope(name: string): Promise<Scope> {

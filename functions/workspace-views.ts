@@ -5,6 +5,7 @@ import type { SelectedStreams } from './engine/jobs/engine.ts';
 import { plannedStreams } from './engine/jobs/stream-store.ts';
 import type { JobRecord, Json, Ledger } from './engine/ledger/ledger.ts';
 import { errorReport, ReplicationError } from './engine/model/errors.ts';
+import type { SlotReport } from './engine/model/report.ts';
 import { streamItems } from './engine/model/stream-state.ts';
 import type { StreamState } from './engine/model/stream-state.ts';
 import { plan } from './engine/plan/plan.ts';
@@ -49,9 +50,10 @@ export async function statusView(input: {
   readonly integration: IntegrationConfig;
   readonly ledger: Ledger;
   readonly states: ReadonlyMap<string, StreamState>;
+  readonly slots: readonly SlotReport[];
   readonly now: Date;
 }): Promise<IntegrationStatus> {
-  const { integration, ledger, states, now } = input;
+  const { integration, ledger, states, slots, now } = input;
   const [control, holder] = await Promise.all([ledger.control(), ledger.holder()]);
   const facts = await Promise.all(
     [...states.values()].map(async (state) =>
@@ -65,6 +67,7 @@ export async function statusView(input: {
     holder,
     jobs: await recentJobs(ledger, now),
     streams: facts,
+    slots,
     selection: integration.selectAll || integration.tables.some((table) => table.selected) ? 'some' : 'none',
   });
 }

@@ -8,6 +8,7 @@ import type { TestDatabase } from '../support/postgres.ts';
 import { load, openTestWorkspace } from '../support/workspace.ts';
 import { startPgBouncer } from './pgbouncer.ts';
 import type { PgBouncer } from './pgbouncer.ts';
+import { hasProgram } from '../support/programs.ts';
 
 const ROWS = 20_000;
 const POOL = 3;
@@ -78,7 +79,7 @@ async function settingsInPool(bouncer: PgBouncer, database: string): Promise<Rea
   return seen;
 }
 
-describe.each(['session', 'transaction'] as const)('PgBouncer that pools by %s', (mode) => {
+describe.skipIf(!hasProgram('pgbouncer')).each(['session', 'transaction'] as const)('PgBouncer that pools by %s', (mode) => {
   it('carries full-table and key-based work, and nothing of it shows in the sessions of others', async () => {
     await using db = await withTables();
     await using bouncer = await startPgBouncer(db, { mode, poolSize: mode === 'session' ? 4 : POOL });

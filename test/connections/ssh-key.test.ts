@@ -9,6 +9,7 @@ import { createSshKey } from '../../functions/ssh-key.ts';
 import { runMain } from '../cli/run-main.ts';
 import type { MainResult } from '../cli/run-main.ts';
 import { startSecretsManager } from './secrets-manager.ts';
+import { hasProgram } from '../support/programs.ts';
 
 const run = promisify(execFile);
 let folder: string;
@@ -21,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const sshKey = (...args: readonly string[]): Promise<MainResult> => runMain(['ssh-key', ...args], { createSshKey });
 
-describe('backstitch ssh-key', () => {
+describe.skipIf(!hasProgram('ssh-keygen'))('backstitch ssh-key', () => {
   it('makes a key that OpenSSH takes for one of its own, and prints nothing but its public line', async () => {
     const path = join(folder, 'key');
 

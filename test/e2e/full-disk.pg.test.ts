@@ -6,7 +6,10 @@ import { load, openTestWorkspace } from '../support/workspace.ts';
 import { attemptRun } from './support/attempt.ts';
 import { openSmallDisk } from './support/small-disk.ts';
 
-test('a destination whose disk is full ends the job and says so; what was committed stays, and with more room the next run completes', async () => {
+test.each([
+  ['that has a disk of its own', false],
+  ['that shares its disk with the state', true],
+])('a destination %s, which is full, ends the job and says so; with more room the next run goes on', async (_, isShared) => {
   await using disk = await openSmallDisk(1_500_000);
   await using db = await createDatabase(newestMajor);
   await db.query(`
@@ -14,11 +17,11 @@ test('a destination whose disk is full ends the job and says so; what was commit
     insert into items select n, md5(n::text) || md5((n * 3)::text) from generate_series(1, 60000) n;
     analyze items`);
   await using ws = await openTestWorkspace(db, {
-    lines: ['rangeBytes: 1000000', 'connections: 2', 'tables: [{ table: public.items, method: FULL_TABLE }]'],
+    lines: ['rangeBytes: 1000000', 'connections: 1', 'tables: [{ table: public.items, method: FULL_TABLE }]'],
     destination: ['rotateBytes: 200000'],
   });
-  // The state is elsewhere: it must be able to say what happened.
-  await writeFile(ws.configPath, (await readFile(ws.configPath, 'utf8')).replace('file:./out', `file:${disk.folder}/out`));
+  const text = (await readFile(ws.configPath, 'utf8')).replace('file:./out', `file:${disk.folder}/out`);
+  await writeFile(ws.configPath, isShared ? text.replace('file:./state', `file:${disk.folder}/state`) : text);
   await symlink(join(disk.folder, 'out'), join(ws.folder, 'out'));
 
   const full = await attemptRun(ws);

@@ -10,6 +10,7 @@ import { startProxy } from '../support/proxy.ts';
 import { load, openTestWorkspace } from '../support/workspace.ts';
 import { startSshd } from './sshd.ts';
 import { startSshServer } from './ssh-server.ts';
+import { hasProgram } from '../support/programs.ts';
 
 const ROWS = 30_000;
 const LINES = ['tables:', '  - { table: public.items, method: FULL_TABLE }', 'rangeBytes: 262144', 'connections: 3'];
@@ -28,83 +29,104 @@ function connectionOf(db: TestDatabase, ssh: Readonly<Record<string, unknown>>):
   return { host, port, database, databases: [database], user: 'postgres', ssl: { mode: 'disable' }, ssh };
 }
 
-test('a tunnel that is cut again and again in mid-copy costs time and nothing else', async () => {
-  await using db = await withItems();
-  await using server = await startSshServer();
-  await using proxy = await startProxy(server);
-  await using ws = await openTestWorkspace(db, { lines: LINES });
-  const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
-  await writeFile(join(ws.folder, 'key'), privateKey, { mode: 0o600 });
-  const ssh = { host: proxy.host, port: proxy.port, user: 'tester', privateKey: { file: './key' }, hostKey: server.fingerprint };
-  await configureConnection(ws, connectionOf(db, ssh), LINES);
-  await using workspace = await ws.open();
-  const never = new AbortController().signal;
-  const cuts: number[] = [];
-  let rows = 0;
+test.skipIf(!hasProgram('ssh-keygen'))(
+  'a tunnel that is cut again and again in mid-copy costs time and nothing else',
+  async () => {
+    await using db = await withItems();
+    await using server = await startSshServer();
+    await using proxy = await startProxy(server);
+    await using ws = await openTestWorkspace(db, { lines: LINES });
+    const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
+    await writeFile(join(ws.folder, 'key'), privateKey, { mode: 0o600 });
+    const ssh = {
+      host: proxy.host,
+      port: proxy.port,
+      user: 'tester',
+      privateKey: { file: './key' },
+      hostKey: server.fingerprint,
+    };
+    await configureConnection(ws, connectionOf(db, ssh), LINES);
+    await using workspace = await ws.open();
+    const never = new AbortController().signal;
+    const cuts: number[] = [];
+    let rows = 0;
 
-  const outcome = await workspace.run('shop', {
-    trigger: 'manual',
-    progress: (event) => {
-      if (event.kind !== 'rows') return;
-      rows += event.rows;
-      if (rows < (cuts.length + 1) * 8_000 || cuts.length === 2) return;
-      cuts.push(rows);
-      proxy.cut();
-    },
-    stop: never,
-    abort: never,
-  });
+    const outcome = await workspace.run('shop', {
+      trigger: 'manual',
+      progress: (event) => {
+        if (event.kind !== 'rows') return;
+        rows += event.rows;
+        if (rows < (cuts.length + 1) * 8_000 || cuts.length === 2) return;
+        cuts.push(rows);
+        proxy.cut();
+      },
+      stop: never,
+      abort: never,
+    });
 
-  expect(outcome).toMatchObject({
-    state: 'finished',
-    report: { state: 'complete', tables: [{ state: 'complete', rows: ROWS }] },
-  });
-  expect(cuts).toHaveLength(2);
-  expect(server.logins).toBeGreaterThan(cuts.length);
-  expect(ws.events.filter((event) => JSON.stringify(event).includes('connection-lost')).length).toBeGreaterThan(0);
-  const loaded = await load(ws.folder, await ws.reports());
-  const ids = (loaded.rows.get(`${db.database}.public.items`) ?? []).map((row) => row['id']);
-  expect(ids).toHaveLength(ROWS);
-  expect(new Set(ids).size).toBe(ROWS);
-});
+    expect(outcome).toMatchObject({
+      state: 'finished',
+      report: { state: 'complete', tables: [{ state: 'complete', rows: ROWS }] },
+    });
+    expect(cuts).toHaveLength(2);
+    expect(server.logins).toBeGreaterThan(cuts.length);
+    expect(ws.events.filter((event) => JSON.stringify(event).includes('connection-lost')).length).toBeGreaterThan(0);
+    const loaded = await load(ws.folder, await ws.reports());
+    const ids = (loaded.rows.get(`${db.database}.public.items`) ?? []).map((row) => row['id']);
+    expect(ids).toHaveLength(ROWS);
+    expect(new Set(ids).size).toBe(ROWS);
+  },
+);
 
-test('a job goes through a real sshd, with the key from a file and its passphrase from another', async () => {
-  await using db = await withItems();
-  await using sshd = await startSshd();
-  await using ws = await openTestWorkspace(db, { lines: LINES });
-  const { makeKeyPair } = await import('./ssh-keys.ts');
-  const key = await makeKeyPair(ws.folder, 'key', { type: 'ed25519', passphrase: 'a passphrase' });
-  await sshd.authorize(key.publicLine);
-  await writeFile(join(ws.folder, 'passphrase'), 'a passphrase\n');
-  const ssh = {
-    ...{ host: sshd.host, port: sshd.port, user: sshd.user, privateKey: { file: './key' }, passphrase: { file: './passphrase' } },
-    hostKey: [key.fingerprint, sshd.hostKeys[0]?.fingerprint ?? ''],
-  };
-  await configureConnection(ws, connectionOf(db, ssh), LINES);
+test.skipIf(!(hasProgram('sshd') && hasProgram('ssh-keygen')))(
+  'a job goes through a real sshd, with the key from a file and its passphrase from another',
+  async () => {
+    await using db = await withItems();
+    await using sshd = await startSshd();
+    await using ws = await openTestWorkspace(db, { lines: LINES });
+    const { makeKeyPair } = await import('./ssh-keys.ts');
+    const key = await makeKeyPair(ws.folder, 'key', { type: 'ed25519', passphrase: 'a passphrase' });
+    await sshd.authorize(key.publicLine);
+    await writeFile(join(ws.folder, 'passphrase'), 'a passphrase\n');
+    const ssh = {
+      ...{
+        host: sshd.host,
+        port: sshd.port,
+        user: sshd.user,
+        privateKey: { file: './key' },
+        passphrase: { file: './passphrase' },
+      },
+      hostKey: [key.fingerprint, sshd.hostKeys[0]?.fingerprint ?? ''],
+    };
+    await configureConnection(ws, connectionOf(db, ssh), LINES);
 
-  const report = await ws.run();
+    const report = await ws.run();
 
-  expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
-  expect((await sshd.log()).match(/Accepted publickey/g)).toHaveLength(1);
-});
+    expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
+    expect((await sshd.log()).match(/Accepted publickey/g)).toHaveLength(1);
+  },
+);
 
-test('a job whose SSH server shows an unknown host key fails with the fingerprint to add', async () => {
-  await using db = await withItems();
-  await using server = await startSshServer();
-  await using ws = await openTestWorkspace(db, { lines: LINES });
-  const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
-  await writeFile(join(ws.folder, 'key'), privateKey, { mode: 0o600 });
-  await configureConnection(
-    ws,
-    connectionOf(db, { host: server.host, port: server.port, user: 'tester', privateKey: { file: './key' } }),
-    LINES,
-  );
+test.skipIf(!hasProgram('ssh-keygen'))(
+  'a job whose SSH server shows an unknown host key fails with the fingerprint to add',
+  async () => {
+    await using db = await withItems();
+    await using server = await startSshServer();
+    await using ws = await openTestWorkspace(db, { lines: LINES });
+    const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
+    await writeFile(join(ws.folder, 'key'), privateKey, { mode: 0o600 });
+    await configureConnection(
+      ws,
+      connectionOf(db, { host: server.host, port: server.port, user: 'tester', privateKey: { file: './key' } }),
+      LINES,
+    );
 
-  const report = await ws.run();
+    const report = await ws.run();
 
-  expect(report.state).toBe('failed');
-  expect(report.error).toMatchObject({
-    code: 'ssh-host-key-unknown',
-    remedy: expect.stringContaining(`"${server.fingerprint}"`),
-  });
-});
+    expect(report.state).toBe('failed');
+    expect(report.error).toMatchObject({
+      code: 'ssh-host-key-unknown',
+      remedy: expect.stringContaining(`"${server.fingerprint}"`),
+    });
+  },
+);

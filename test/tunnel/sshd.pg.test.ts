@@ -10,6 +10,7 @@ import type { KeyKind, KeyPair } from './ssh-keys.ts';
 import { freePort, startSshd } from './sshd.ts';
 import type { Sshd } from './sshd.ts';
 import { connectThrough, outcomeOf, tunnelTo } from './support.ts';
+import { hasProgram } from '../support/programs.ts';
 
 let db: TestDatabase;
 let sshd: Sshd;
@@ -30,7 +31,7 @@ const accepted = (): { readonly hostKeys: readonly string[] } => ({
   hostKeys: sshd.hostKeys.map(({ fingerprint }) => fingerprint),
 });
 
-describe('a tunnel through sshd', () => {
+describe.skipIf(!(hasProgram('sshd') && hasProgram('ssh-keygen')))('a tunnel through sshd', () => {
   it.each<readonly [name: string, kind: KeyKind]>([
     ['ed25519', { type: 'ed25519' }],
     ['ed25519 with a passphrase', { type: 'ed25519', passphrase: 'ünï 1' }],

@@ -12,6 +12,7 @@ import { startProxy } from '../support/proxy.ts';
 import { startSshServer } from './ssh-server.ts';
 import type { SshServer } from './ssh-server.ts';
 import { connectThrough, outcomeOf, tunnelTo } from './support.ts';
+import { hasProgram } from '../support/programs.ts';
 
 const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
 let db: TestDatabase;
@@ -30,7 +31,7 @@ function tunnelThrough(
   return tunnelTo(db, way, { privateKey, hostKeys: [server.fingerprint], ...changes });
 }
 
-describe('a tunnel', () => {
+describe.skipIf(!hasProgram('ssh-keygen'))('a tunnel', () => {
   it('carries all connections over one login, each with its own bytes, and leaves nothing behind', async () => {
     await using _ = await noLeaks();
     await using server = await startSshServer();

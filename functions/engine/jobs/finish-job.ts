@@ -19,6 +19,8 @@ export interface JobEnd {
   readonly error: ErrorReport | null;
   readonly selection?: SelectedStreams;
   readonly streams?: ReadonlyMap<string, JobStream>;
+  /** How slots stand at the end. */
+  readonly slots?: LoadingReport['slots'];
   /** Whether every unit was carried out. */
   readonly allDone?: boolean;
   /** Whether it was asked to stop. */
@@ -127,6 +129,7 @@ export async function reportOf(
     streams,
     commits,
     allDone: end.allDone ?? false,
+    slots: end.slots ?? [],
     skipped: end.selection?.skipped ?? [],
     warnings: end.selection?.warnings ?? [],
     usage: { last24Hours: 0, thisMonth: 0, lastMonth: 0, streams: [] },

@@ -77,6 +77,8 @@ export interface SlotReport {
   readonly bookmark?: string | null | undefined;
   /** WAL that was written since the bookmark. */
   readonly behindBytes?: number | null | undefined;
+  /** Since the bookmark last moved. */
+  readonly behindSeconds?: number | null | undefined;
   /** `reserved`, `extended`, `unreserved` or `lost` (13+), or why it was invalidated (17+). */
   readonly walStatus?: string | null | undefined;
   /** Bytes that may still be written before the slot is lost; null without a limit, and before 13. */

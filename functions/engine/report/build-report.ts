@@ -59,6 +59,7 @@ export interface ReportInput {
   readonly commits: readonly ReportCommit[];
   /** Whether every unit of the job was carried out. */
   readonly allDone: boolean;
+  readonly slots: LoadingReport['slots'];
   readonly skipped: LoadingReport['skipped'];
   readonly warnings: readonly string[];
   readonly usage: Usage;
@@ -87,7 +88,7 @@ export function buildReport(input: ReportInput): LoadingReport {
     endedAt: input.endedAt,
     error: input.error,
     tables,
-    slots: [],
+    slots: input.slots,
     skipped: input.skipped,
     warnings: input.warnings,
     usage: input.usage,

@@ -12,6 +12,7 @@ import {
   textTable,
 } from './render-text.ts';
 import type { TextCell, TextStyle } from './render-text.ts';
+import type { SlotReport } from '../model/report.ts';
 import type { IntegrationStatus, JobFacts, StreamStatus } from './status.ts';
 
 /** Status of one integration for a terminal. */
@@ -141,6 +142,11 @@ function conditionText(stream: StreamStatus): string {
   return stream.state === 'failing' ? `failing, copied ${ranges}` : `copying ${ranges}`;
 }
 
+function behind({ behindBytes, behindSeconds }: SlotReport): string {
+  const bytes = behindBytes === null || behindBytes === undefined ? '-' : humanBytes(behindBytes);
+  return behindSeconds === null || behindSeconds === undefined ? bytes : `${bytes}, ${humanDuration(behindSeconds * 1000)}`;
+}
+
 function slotTable(status: IntegrationStatus, style: TextStyle): string {
   return textTable(
     [
@@ -148,9 +154,23 @@ function slotTable(status: IntegrationStatus, style: TextStyle): string {
       { title: 'Database' },
       { title: 'Plugin' },
       { title: 'Confirmed' },
+      { title: 'Bookmark' },
+      { title: 'Behind', align: 'right' },
       { title: 'WAL kept', align: 'right' },
+      { title: 'Budget', align: 'right' },
+      { title: 'State' },
     ],
-    status.slots.map((slot) => [slot.slot, slot.database, slot.plugin, slot.confirmed, humanBytes(slot.retainedBytes)]),
+    status.slots.map((slot) => [
+      slot.slot,
+      slot.database,
+      slot.plugin,
+      slot.confirmed,
+      slot.bookmark ?? '-',
+      behind(slot),
+      humanBytes(slot.retainedBytes),
+      slot.budgetUsed === null || slot.budgetUsed === undefined ? 'no limit' : `${String(Math.round(slot.budgetUsed * 100))} %`,
+      `${slot.walStatus ?? 'reserved'}${slot.active === true ? ', in use' : ''}`,
+    ]),
     style,
   );
 }

@@ -82,6 +82,7 @@ const slot = z.object({
   retainedBytes: count.describe('WAL that the slot makes the server keep'),
   bookmark: z.string().nullable().optional().describe('LSN that the next job begins at; null before the first'),
   behindBytes: count.nullable().optional().describe('WAL that was written since the bookmark'),
+  behindSeconds: count.nullable().optional().describe('Since the bookmark last moved'),
   walStatus: z
     .string()
     .nullable()

@@ -14,7 +14,10 @@ export interface SmallDisk extends AsyncDisposable {
   grow(bytes: number): Promise<void>;
 }
 
-/** A real file system of its own where this account may mount one; elsewhere a budget on what this process writes to files, with the same error at its end. */
+/**
+ * A real file system of its own where this account may mount one. Elsewhere a budget on what this process writes piece by piece to open files, as a sink does, with the same
+ * error at its end.
+ */
 export async function openSmallDisk(bytes: number): Promise<SmallDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'backstitch-disk-'));
   try {
@@ -36,34 +39,27 @@ export async function openSmallDisk(bytes: number): Promise<SmallDisk> {
   };
 }
 
-type Write = (...args: unknown[]) => Promise<unknown>;
+type Write = (this: FileHandle, bytes: Uint8Array, offset?: number) => Promise<unknown>;
 
 async function budgeted(folder: string, bytes: number): Promise<SmallDisk> {
   const probe = await open(join(folder, 'probe'), 'w');
-  const prototype = Object.getPrototypeOf(probe) as Record<'write' | 'writev' | 'writeFile', Write>;
+  const prototype = Object.getPrototypeOf(probe) as { write: Write };
   await probe.close();
-  const { write, writev, writeFile } = prototype;
+  const { write } = prototype;
   let left = bytes;
-  const limited = (real: Write): Write =>
-    async function (this: FileHandle, ...args: unknown[]) {
-      left -= sizeOf(args[0]);
-      if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-      return real.apply(this, args);
-    };
-  Object.assign(prototype, { write: limited(write), writev: limited(writev), writeFile: limited(writeFile) });
+  prototype.write = async function (piece, offset = 0) {
+    left -= piece.byteLength - offset;
+    if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    return write.call(this, piece, offset);
+  };
   return {
     folder,
     grow: async (more) => {
       left = Math.max(0, left) + more;
     },
     [Symbol.asyncDispose]: async () => {
-      Object.assign(prototype, { write, writev, writeFile });
+      prototype.write = write;
       await rm(folder, { recursive: true });
     },
   };
-}
-
-function sizeOf(data: unknown): number {
-  if (Array.isArray(data)) return data.reduce<number>((sum, part) => sum + sizeOf(part), 0);
-  return typeof data === 'string' ? Buffer.byteLength(data) : ArrayBuffer.isView(data) ? data.byteLength : 0;
 }

@@ -31,8 +31,8 @@ export interface TestSlot {
  * Makes a slot of the database; it is dropped with it. Each read has a session of its own: before 2023 pgoutput registered two callbacks with each read of a session,
  * and after ten or so there was no room left ("out of relcache_callback_list slots").
  */
-export async function openSlot(database: TestDatabase, plugin: OutputPlugin): Promise<TestSlot> {
-  const slot = `${database.database}_${plugin}`;
+export async function openSlot(database: TestDatabase, plugin: OutputPlugin, suffix = ''): Promise<TestSlot> {
+  const slot = `${database.database}_${plugin}${suffix}`;
   await database.query(`select pg_create_logical_replication_slot($1, $2)`, [slot, plugin]);
   const call = plugin === 'pgoutput' ? 'pg_logical_slot_get_binary_changes' : 'pg_logical_slot_get_changes';
   return {

@@ -76,6 +76,17 @@ export function isInstalled({ plugin }: Way, major: number): boolean {
   return plugin === 'pgoutput' || hasWal2json(major);
 }
 
+/** What the decoder of a way makes of messages. */
+export async function decodeAs(way: Way, messages: readonly SlotMessage[], tables: readonly LogTable[]): Promise<LogRecorder> {
+  const recorder = new LogRecorder();
+  await using decoder =
+    way.plugin === 'pgoutput'
+      ? openDecoder({ plugin: 'pgoutput' })
+      : openDecoder({ plugin: 'wal2json', format: way.format, tables, numbers: 'bare' });
+  await feed(decoder, messages, recorder);
+  return recorder;
+}
+
 /** A database whose log is read in one way. */
 export interface LogDatabase extends AsyncDisposable {
   readonly database: TestDatabase;
@@ -106,13 +117,7 @@ export async function openLogDatabase(major: number, way: Way): Promise<LogDatab
     tables,
     take,
     decode: async (settings) => {
-      const recorder = new LogRecorder();
-      await using decoder =
-        way.plugin === 'pgoutput'
-          ? openDecoder({ plugin: 'pgoutput' })
-          : openDecoder({ plugin: 'wal2json', format: way.format, tables: await tables(), numbers: 'bare' });
-      await feed(decoder, await take(settings), recorder);
-      return recorder;
+      return decodeAs(way, await take(settings), await tables());
     },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };

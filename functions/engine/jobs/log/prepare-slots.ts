@@ -6,6 +6,7 @@ import { defaultSlotName } from '../../plan/slot-name.ts';
 import type { LogSession } from '../../source/log-session.ts';
 import { claimHead } from '../claim-head.ts';
 import type { JobContext, JobStream } from '../job.ts';
+import { noteOutcome } from '../stream-outcome.ts';
 import { parseSlotBookmark, slotBookmarkJson, slotHead } from './slot-bookmark.ts';
 import type { SlotBookmark } from './slot-bookmark.ts';
 import { slotGap } from './slot-gap.ts';
@@ -91,15 +92,18 @@ async function openSlot(
   const { slot, plugin } = opened;
   const gap = bookmark === undefined ? undefined : slotGap({ integration: settings.integration, database }, bookmark, slot, end);
   if (gap !== undefined && isContinued) throw gap;
-  const confirmed = slot.confirmedLsn ?? slot.restartLsn;
+  const confirmed = opened.startLsn ?? slot.confirmedLsn ?? slot.restartLsn;
   if (confirmed === null) throw new ReplicationError('unexpected', { what: 'a slot without a position' });
-  if (bookmark === undefined || gap !== undefined || bookmark.plugin !== plugin) {
+  // Changes from before the publication cannot be decoded: those of all its streams are lost, which are among the added ones.
+  const isYounger = opened.publicationCreated && !opened.created;
+  await copyAddedAnew(context, of, opened.added);
+  if (bookmark === undefined || gap !== undefined || isYounger || bookmark.plugin !== plugin) {
     const fresh: SlotBookmark = {
       slot: slotName,
       plugin,
       systemIdentifier: end.systemIdentifier,
       timeline: end.timeline,
-      lsn: bookmark === undefined || gap !== undefined ? confirmed : bookmark.lsn,
+      lsn: bookmark === undefined || gap !== undefined || isYounger ? confirmed : bookmark.lsn,
       inside: null,
       truncated: bookmark?.truncated ?? {},
     };
@@ -127,8 +131,21 @@ async function openSlot(
       streams: streams.map((stream) => stream.id),
     },
     copySequence: (slot.restartLsn ?? confirmed).toString(),
-    warnings: opened.warnings,
+    warnings: [...opened.warnings, ...opened.streamWarnings.map(({ stream, warning }) => `${stream}: ${warning}`)],
   };
+}
+
+/** Somebody took streams out of the publication: what was written to them meanwhile is in no log. The next job copies them anew. */
+async function copyAddedAnew(
+  context: JobContext,
+  of: { readonly streams: readonly JobStream[]; readonly states: ReadonlyMap<string, StreamState> },
+  added: readonly string[],
+): Promise<void> {
+  for (const stream of of.streams) {
+    if (!added.includes(stream.id) || !goesOn(of.states.get(stream.id))) continue;
+    const warnings = ['The publication did not hold it, so that changes were missed: the next job copies it anew.'];
+    await noteOutcome(context, stream, { error: null, warnings, nullKeys: null, copyAnew: true });
+  }
 }
 
 /** Whether a stream continues from the bookmark of its slot. */

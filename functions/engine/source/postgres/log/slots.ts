@@ -33,7 +33,7 @@ interface SlotRow {
 /** The slot of this name, of whatever kind and database; undefined if there is none. */
 export async function slotState(connection: Connection, slot: string, signal: AbortSignal): Promise<SlotFacts | undefined> {
   const [row] = await connection.query<SlotRow & Record<string, string | null>>(slotSql(connection), [slot], signal);
-  return row === undefined ? undefined : slotOf(slot, row);
+  return row === undefined ? undefined : slotOf(slot, row, connection.server.inRecovery);
 }
 
 function slotSql({ dialect, server }: Connection): string {
@@ -51,7 +51,7 @@ function slotSql({ dialect, server }: Connection): string {
     where s.slot_name = $1`;
 }
 
-function slotOf(slot: string, row: SlotRow): SlotFacts {
+function slotOf(slot: string, row: SlotRow, inRecovery: boolean): SlotFacts {
   return {
     slot,
     database: row.database ?? '',
@@ -62,8 +62,8 @@ function slotOf(slot: string, row: SlotRow): SlotFacts {
     restartLsn: lsnOf(row.restart_lsn),
     confirmedLsn: lsnOf(row.confirmed_lsn),
     walStatus: row.wal_status,
-    // 16 says that it conflicts with recovery, not why.
-    invalidationReason: row.invalidation_reason ?? (row.is_conflicting === 't' ? 'conflict' : null),
+    // 16 does not say why; it also calls those conflicting that lost their WAL, which is all that can happen to them on a primary.
+    invalidationReason: row.invalidation_reason ?? (row.is_conflicting === 't' && inRecovery ? 'conflict' : null),
     retainedBytes: row.retained_bytes === null || row.restart_lsn === null ? null : BigInt(row.retained_bytes),
     safeBytes: row.safe_bytes === null ? null : BigInt(row.safe_bytes),
     isTemporary: row.is_temporary === 't',
