@@ -15,7 +15,8 @@ export type TableEntry = Readonly<Record<string, string | readonly string[]>>;
 export const SHOP_SELECTION: readonly TableEntry[] = [
   { table: 'public.orders', method: 'INCREMENTAL', replicationKey: 'updated_at' },
   { table: 'public.events', method: 'INCREMENTAL', replicationKey: 'id' },
-  ...['customers', 'products', 'order_items', 'payments', 'audit_log', 'type_gallery', 'Weird "Name"'].map((table) => ({
+  { table: 'public.payments', method: 'LOG_BASED' },
+  ...['customers', 'products', 'order_items', 'audit_log', 'type_gallery', 'Weird "Name"'].map((table) => ({
     table: formatTableName({ schema: 'public', table }),
   })),
   { view: 'public.daily_sales', primaryKey: ['day'] },

@@ -60,7 +60,9 @@ async function showShop(request: DemoRequest, parts: DemoParts, folder: DemoFold
   say('A busy hour in the shop:');
   const changes = await withClient(address, changeShop);
   for (const { what, rows } of changes) say(`  ${rows === 0 ? '' : `${rows} `}${what}`);
-  say('Second job: orders and events give only what is new; the other tables are copied again, as FULL_TABLE does.');
+  say(
+    'Second job: orders and events give what is new by their keys, payments what its log has; the other tables are copied again, as FULL_TABLE does.',
+  );
   return [...first, ...(await runJob(workspace, SHOP.name, request))];
 }
 

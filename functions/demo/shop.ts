@@ -68,7 +68,8 @@ export async function createShop(client: pg.Client, reader: string): Promise<voi
   await client.query(`select setval('orders_id_seq', ${ROWS.orders})`);
   const role = `"${reader.replaceAll('"', '""')}"`;
   await client.query(
-    `create role ${role} login; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; commit; analyze`,
+    // What `backstitch setup-sql` would have the DBA do.
+    `create role ${role} login replication; create publication backstitch_shop for table payments with (publish_via_partition_root = true); grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; commit; analyze`,
   );
 }
 

@@ -39,6 +39,9 @@ describe('the demo', () => {
     expect(second.orders?.rows).toBeGreaterThan(500);
     expect(second.orders?.rows).toBeLessThan(2_000);
     expect(second.customers).toMatchObject({ method: 'FULL_TABLE', rows: 10_050, newVersion: true });
+    expect(first.payments).toMatchObject({ method: 'LOG_BASED', state: 'complete', newVersion: true });
+    expect(second.payments).toMatchObject({ method: 'LOG_BASED', state: 'complete', newVersion: false });
+    expect(second.payments?.updates).toBeGreaterThan(100);
     const files = join(outcome.output, 'shop', 'orders', '*', '*.jsonl.gz');
     const sql = `select count(*) as rows, count(distinct id) as orders, count(gift_message) as gifts, count(*) filter (note like '%🙂%') > 0 as emoji from lines`;
     const columns = { id: 'BIGINT', gift_message: 'VARCHAR', note: 'VARCHAR' };

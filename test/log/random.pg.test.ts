@@ -74,7 +74,7 @@ describe('writers, structure changes, killed jobs: what reports name, folded, is
       for (let job = 0; job < 4; job += 1) {
         const { state } = await runChildJob(ws.configPath, random.below(3) === 0 ? undefined : random.below(1_500));
         states.push(state);
-        if (random.below(2) === 0) await randomEvent(changer, random, job);
+        if (random.below(2) === 0) await randomEvent(changer, random, job, abilities);
       }
       writing = false;
       await Promise.all(writers).catch((error: unknown) => failures.push(error));

@@ -172,7 +172,9 @@ describe('status as text', () => {
     expect(text).toMatch(/^ {2}Rows today +20 \(since midnight UTC\)$/m);
     expect(text).toMatch(/^shop\.public\.orders +INCREMENTAL +complete +3 +updated_at: x +20 +20$/m);
     expect(text).toMatch(/^shop\.public\.users +INCREMENTAL +copying 3 of 12 ranges +- +- +0 +0$/m);
-    expect(text).toMatch(/^backstitch_shop +shop +pgoutput +0\/17A0010 +0\/17A0020 +1\.00 KB, 1 min 30 s +65\.5 KB +42 % +extended$/m);
+    expect(text).toMatch(
+      /^backstitch_shop +shop +pgoutput +0\/17A0010 +0\/17A0020 +1\.00 KB, 1 min 30 s +65\.5 KB +42 % +extended$/m,
+    );
   });
 
   it('says that a stream was reset', () => {
