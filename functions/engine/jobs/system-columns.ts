@@ -2,6 +2,7 @@ import { compileRowEncoder } from '../encode/row-encoder.ts';
 import type { CompiledEncoder } from '../encode/row-encoder.ts';
 import type { SystemColumns } from '../encode/encode.ts';
 import type { JobSettings, JobStream } from './job.ts';
+import { rowShapeOf } from './row-shape.ts';
 
 const compiled = new WeakMap<JobStream, CompiledEncoder>();
 
@@ -9,15 +10,7 @@ const compiled = new WeakMap<JobStream, CompiledEncoder>();
 export function encoderOf(settings: JobSettings, stream: JobStream): CompiledEncoder {
   const known = compiled.get(stream);
   if (known !== undefined) return known;
-  const encoder = compileRowEncoder(
-    {
-      fields: stream.columns.map((column) => ({ name: column.name, type: column.type })),
-      jsonColumns: settings.jsonColumns,
-      profile: settings.profile,
-      rowId: stream.primaryKey.length === 0,
-    },
-    { stream: stream.id },
-  );
+  const encoder = compileRowEncoder(rowShapeOf(settings, stream), { stream: stream.id });
   compiled.set(stream, encoder);
   return encoder;
 }

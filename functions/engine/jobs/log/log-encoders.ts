@@ -2,6 +2,7 @@ import type { SystemColumns } from '../../encode/encode.ts';
 import { compileLogEncoder } from '../../encode/log-encoder.ts';
 import type { CompiledLogEncoder } from '../../encode/log-encoding.ts';
 import type { JobSettings, JobStream } from '../job.ts';
+import { rowShapeOf } from '../row-shape.ts';
 
 const compiled = new WeakMap<JobStream, CompiledLogEncoder>();
 
@@ -9,15 +10,7 @@ const compiled = new WeakMap<JobStream, CompiledLogEncoder>();
 export function logEncoderOf(settings: JobSettings, stream: JobStream): CompiledLogEncoder {
   const known = compiled.get(stream);
   if (known !== undefined) return known;
-  const encoder = compileLogEncoder(
-    {
-      fields: stream.columns.map((column) => ({ name: column.name, type: column.type })),
-      jsonColumns: settings.jsonColumns,
-      profile: settings.profile,
-      rowId: stream.primaryKey.length === 0,
-    },
-    { stream: stream.id },
-  );
+  const encoder = compileLogEncoder(rowShapeOf(settings, stream), { stream: stream.id });
   compiled.set(stream, encoder);
   return encoder;
 }
