@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rename } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -37,8 +38,8 @@ export interface ChildOutcome {
   readonly workedMs: number;
 }
 
-/** Runs one job in a process of its own; kills it by SIGKILL after `killAfterMs` of work unless it was quicker. */
-export async function runChildJob(configPath: string, killAfterMs?: number): Promise<ChildOutcome> {
+/** Runs one job in a process of its own; kills it by SIGKILL after so many milliseconds of work, or as soon as a condition holds, unless it was quicker. */
+export async function runChildJob(configPath: string, kill?: number | (() => Promise<boolean>)): Promise<ChildOutcome> {
   const child = spawn(process.execPath, [await bundledChild(), configPath], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   let output = '';
@@ -46,7 +47,11 @@ export async function runChildJob(configPath: string, killAfterMs?: number): Pro
   child.stdout.on('data', (text: string) => (output += text));
   await Promise.race([once(child.stdout, 'data'), exited]);
   const startedAt = Date.now();
-  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  const timer = typeof kill === 'number' ? setTimeout(() => child.kill('SIGKILL'), kill) : undefined;
+  if (typeof kill === 'function') {
+    while (child.exitCode === null && !(await kill())) await delay(20);
+    child.kill('SIGKILL');
+  }
   await exited;
   clearTimeout(timer);
   return { state: output.replace('started\n', '').trim(), workedMs: Date.now() - startedAt };
