@@ -6,6 +6,7 @@ import { plannedStreams } from './engine/jobs/stream-store.ts';
 import type { JobRecord, Json, Ledger } from './engine/ledger/ledger.ts';
 import { errorReport, ReplicationError } from './engine/model/errors.ts';
 import type { SlotReport } from './engine/model/report.ts';
+import { nextRun } from './engine/schedule/next-run.ts';
 import { streamItems } from './engine/model/stream-state.ts';
 import type { StreamState } from './engine/model/stream-state.ts';
 import { plan } from './engine/plan/plan.ts';
@@ -60,12 +61,17 @@ export async function statusView(input: {
       streamFacts(state, state.method === 'INCREMENTAL' ? await keyBookmark(ledger, state.stream, state.version) : null),
     ),
   );
+  const jobs = await recentJobs(ledger, now);
+  const last = jobs.find((job) => job.state !== 'skipped');
+  const next =
+    integration.schedule === undefined ? undefined : nextRun(integration.schedule, now, last && new Date(last.startedAt));
   return statusOf({
     integration: integration.name,
     now,
     control,
     holder,
-    jobs: await recentJobs(ledger, now),
+    jobs,
+    nextRun: next?.toISOString(),
     streams: facts,
     slots,
     selection: integration.selectAll || integration.tables.some((table) => table.selected) ? 'some' : 'none',
