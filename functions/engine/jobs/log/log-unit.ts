@@ -65,6 +65,7 @@ export async function readLog(scope: LogScope, unit: LogUnit): Promise<'done' | 
     batches.handler,
     signal,
   );
+  for (const warning of reader.warnings) context.log.log('WARNING', 'log-caveat', { database: unit.database, warning });
   if (end.state === 'reached') batches.handler.reached(end.lsn);
   await batches.settle(batches.handler.place);
   return end.state === 'reached' ? 'done' : 'more';
