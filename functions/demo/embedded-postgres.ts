@@ -32,7 +32,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   shared_buffers: '128MB',
   max_wal_size: '2GB',
   fsync: 'off',
-  synchronous_commit: 'off',
   jit: 'off',
 };
 

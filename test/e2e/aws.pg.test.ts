@@ -206,7 +206,7 @@ describe('what is missing or forbidden gets a clear error', () => {
 const S3_TROUBLE: readonly Fault[] = [SLOW_DOWN, INTERNAL_ERROR, { kind: 'reset' }, { kind: 'lose-response' }];
 
 test.each([1, 2, 3])(
-  'busy and broken services at random (seed %i) delay a job, and no more',
+  'busy and broken services at random (seed %i) cost no row: what a job could not do the next one does',
   { timeout: 300_000 },
   async (seed) => {
     await using cloud = await startCloud();
@@ -222,15 +222,16 @@ test.each([1, 2, 3])(
     cloud.s3.faults.decide(() => sometimes(S3_TROUBLE));
     cloud.dynamo.fail(() => sometimes(DYNAMO_TROUBLE));
 
-    const first = await ws.run();
+    await ws.run();
     await db.query(
       `update keyed set label = 'changed', updated_at = clock_timestamp() where id <= 700; insert into big values (0, 'new')`,
     );
-    const second = await ws.run();
+    await ws.run();
     cloud.s3.faults.clear();
     cloud.dynamo.fail(() => undefined);
+    const last = await ws.run();
 
-    expect([first.state, second.state]).toEqual(['complete', 'complete']);
+    expect(last.state).toBe('complete');
     expect(faults).toBeGreaterThan(10);
     const { rows } = await loadFromCloud(cloud, ws);
     expect(rows.get(`${db.database}.public.big`)?.length).toBe(20_001);
