@@ -9,9 +9,9 @@ import type { JsonRow } from '../support/workspace.ts';
 import type { LoadingReport } from '../../functions/engine/model/report.ts';
 import { createTables, randomEvent, randomTransaction } from './random-source.ts';
 
-/** How many, and where the seeds begin: `BACKSTITCH_LOG_RUNS=200 BACKSTITCH_LOG_SEED=1 npx vitest run test/log/random.pg.test.ts`. By default another forty every day. */
-const RUNS = Number(process.env['BACKSTITCH_LOG_RUNS'] ?? 40);
-const FIRST_SEED = Number(process.env['BACKSTITCH_LOG_SEED'] ?? Math.floor(Date.now() / 86_400_000) * 40);
+/** How many, and where the seeds begin: `BACKSTITCH_LOG_RUNS=200 BACKSTITCH_LOG_SEED=1 npx vitest run test/log/random.pg.test.ts`. By default other ones every day, two of each server and style. */
+const RUNS = Number(process.env['BACKSTITCH_LOG_RUNS'] ?? 24);
+const FIRST_SEED = Number(process.env['BACKSTITCH_LOG_SEED'] ?? Math.floor(Date.now() / 86_400_000) * 24);
 
 const SERVERS = [
   { major: 15, plugin: 'wal2json' },
@@ -84,8 +84,11 @@ describe('writers, structure changes, killed jobs: what reports name, folded, is
       for (let job = 0; job < 4 && ends.slice(-2).join() !== 'complete,complete'; job += 1)
         ends.push((await runChildJob(ws.configPath)).state);
 
-      expect(ends.slice(-2), `states ${states.join(' ')} | ${ends.join(' ')}`).toEqual(['complete', 'complete']);
       const reports = await ws.reports();
+      expect(ends.slice(-2), `states ${states.slice(-4).join(' ')} | ${ends.join(' ')}: ${errorsOf(reports)}`).toEqual([
+        'complete',
+        'complete',
+      ]);
       const loaded = await load(ws.folder, reports);
       for (const table of await tablesOf(db)) {
         const folded = fold(loaded.rows.get(`${db.database}.public.${table.name}`) ?? [], table);
@@ -97,6 +100,12 @@ describe('writers, structure changes, killed jobs: what reports name, folded, is
     },
   );
 });
+
+/** What the last job failed with, for whoever has to find out why. */
+function errorsOf(reports: readonly LoadingReport[]): string {
+  const tables = reports.at(-1)?.tables ?? [];
+  return tables.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error.code}: ${error.message}`])).join('\n');
+}
 
 interface SourceTable {
   readonly name: string;

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { inject } from 'vitest';
 import type { PostgresServer, StopMode } from '../../functions/demo/postgres-server.ts';
 import {
@@ -68,6 +70,41 @@ export async function startStandby(
   const cluster = await prepareCluster(primary.major, inject('postgres').runDirectory);
   const { dataDirectory } = cluster;
   const { major } = primary;
+  const isOwn = (await baseBackupMajor()) === major;
+  await (isOwn ? baseBackup(primary, dataDirectory) : copyBackup(primary, dataDirectory));
+  await giveToServer(dataDirectory);
+  const standby = await run(cluster, major, { hot_standby: 'on', ...options.conf });
+  await eventually('the standby streams', () =>
+    onServer(
+      standby,
+      async (admin) => (await admin.query(`select 1 from pg_stat_wal_receiver where status = 'streaming'`)).rows.length > 0,
+    ),
+  );
+  return standby;
+}
+
+/** The way of the documentation: `pg_basebackup`, which writes the settings of the standby too; in words that older servers do not all know. */
+async function baseBackup({ host, port }: TestServer, dataDirectory: string): Promise<void> {
+  const to = ['--host', host, '--port', String(port), '--username', 'postgres', '--pgdata', dataDirectory];
+  await promisify(execFile)('pg_basebackup', [
+    ...to,
+    '--wal-method=stream',
+    '--checkpoint=fast',
+    '--write-recovery-conf',
+    '--no-password',
+  ]);
+}
+
+/** The major of the system's `pg_basebackup`, which the servers' packages do not bring along; undefined if there is none. */
+async function baseBackupMajor(): Promise<number | undefined> {
+  const version = await promisify(execFile)('pg_basebackup', ['--version']).catch(() => undefined);
+  const [major] = /(\d+)/.exec(version?.stdout ?? '') ?? [];
+  return major === undefined ? undefined : Number(major);
+}
+
+/** The same by hand, for servers of another version than the system's client. */
+async function copyBackup(primary: TestServer, dataDirectory: string): Promise<void> {
+  const { major } = primary;
   const label = await onServer(primary, async (admin) => {
     await admin.query(major >= 15 ? `select pg_backup_start('standby', true)` : `select pg_start_backup('standby', true, false)`);
     await copyDataDirectory(primary.dataDirectory, dataDirectory);
@@ -85,15 +122,6 @@ export async function startStandby(
   } else {
     await writeFile(join(dataDirectory, 'recovery.conf'), `standby_mode = 'on'\nprimary_conninfo = '${conninfo}'\n`);
   }
-  await giveToServer(dataDirectory);
-  const standby = await run(cluster, major, { hot_standby: 'on', ...options.conf });
-  await eventually('the standby streams', () =>
-    onServer(
-      standby,
-      async (admin) => (await admin.query(`select 1 from pg_stat_wal_receiver where status = 'streaming'`)).rows.length > 0,
-    ),
-  );
-  return standby;
 }
 
 async function run(cluster: Cluster, major: number, conf: Readonly<Record<string, string>>): Promise<TestServer> {

@@ -6,14 +6,17 @@ import { logDialectOf } from './log-dialect.ts';
 import type { PluginOption } from './pgoutput-options.ts';
 import { slotState } from './slots.ts';
 
+/** XLOG_BLCKSZ. */
+const PAGE_BYTES = 8192n;
+
 /** Options of a plugin as further arguments of the SQL functions. */
 export function optionArguments(options: readonly PluginOption[]): string {
   return options.map(([name, value]) => `, ${quoteLiteral(name)}, ${quoteLiteral(value)}`).join('');
 }
 
 /**
- * Lets the server drop the log before `lsn`, by SQL; nothing where the slot is there or beyond. Before 11 that means to read everything again, up to there and no further:
- * a position that lies inside of the record of a commit is not confirmed then, since the slot would stand behind that commit. Throws as `Connection.query` does.
+ * Lets the server drop the log before `lsn`, by SQL; nothing where the slot is there or beyond. Before 11 that means to read everything again, up to the end of the record that
+ * `lsn` lies in. So what may lie inside of one is not confirmed then: the slot would stand beyond our bookmark, maybe behind a commit. Throws as `Connection.query` does.
  */
 export async function confirmBySql(
   connection: Connection,
@@ -28,6 +31,8 @@ export async function confirmBySql(
     await connection.query('select pg_catalog.pg_replication_slot_advance($1, $2)', [slot, position], signal);
     return;
   }
+  // The flushed end of the WAL is the end of a record or of a page; the end of a page is seldom both.
+  if (lsn % PAGE_BYTES === 0n) return;
   const changes = (verb: 'peek' | 'get'): string =>
     `pg_catalog.pg_logical_slot_${verb}_binary_changes($1, $2, null${optionArguments(options)}) as c(lsn, xid, data)`;
   const [row] = await connection.query<{ readonly is_within: string | null }>(

@@ -57,20 +57,29 @@ async function identify(link: Link, { endpoint }: ConnectionSettings, signal: Ab
   }
 }
 
-/** Failures that have nothing to do with replication. */
-const PLAIN: readonly ErrorCode[] = ['host-unreachable', 'tls-failed', 'server-not-ready'];
+/** Not of replication, though a server answered: a password that was changed since the last connection (28P01), a server that starts or stops. */
+const PLAIN: ReadonlySet<string> = new Set(['28P01', '57P01', '57P02', '57P03']);
 
+/** What a pooler does that does not understand the wish: it hangs up, or speaks as if it had understood another. */
+const UNANSWERED: ReadonlySet<string> = new Set<ErrorCode>(['connection-lost', 'protocol-violation']);
+
+/** A failure to open such a session: what hinders every connection keeps its own code, the rest says why this one cannot be. */
 function refusal(error: unknown, { endpoint }: ConnectionSettings, maxSenders: number): unknown {
   if (!(error instanceof ReplicationError)) return error;
-  const code = error.code as ErrorCode;
-  if (code === 'stream-refused' || PLAIN.includes(code)) return error;
+  const code: ErrorCode = error.code as ErrorCode;
   const sqlstate = sqlstateOf(error);
   switch (sqlstate) {
+    case undefined:
+      return UNANSWERED.has(code)
+        ? new ReplicationError('stream-refused', { ...endpoint, reason: code }, { cause: error })
+        : error;
     case '42501': // must be superuser or replication role to start walsender
       return new ReplicationError('replication-right-missing', { user: endpoint.user, sqlstate }, { cause: error });
     case '53300': // number of requested standby connections exceeds max_wal_senders
       return new ReplicationError('senders-exhausted', { ...endpoint, sqlstate, max: maxSenders }, { cause: error });
     default:
-      return new ReplicationError('stream-refused', { ...endpoint, reason: sqlstate ?? code }, { cause: error });
+      return PLAIN.has(sqlstate)
+        ? error
+        : new ReplicationError('stream-refused', { ...endpoint, reason: sqlstate }, { cause: error });
   }
 }
