@@ -1,3 +1,4 @@
+import { allowsPlugin } from '../model/plugin-libraries.ts';
 import type { IntegrationConfig } from '../config/config.ts';
 import type { SelectedStream } from '../plan/select.ts';
 import { defaultSlotName } from '../plan/slot-name.ts';
@@ -43,16 +44,7 @@ function pluginOf(server: ServerFacts, slot: SlotSummary | undefined, { logBased
   return isPluginAllowed(server, 'pgoutput') ? 'open' : 'wal2json';
 }
 
-/** Whether `output_plugin_libraries` (minor releases of 2026) lets a plugin be loaded: a list of libraries, with or without path, quotes and suffix. */
+/** Whether the server lets a plugin be loaded. */
 export function isPluginAllowed(server: ServerFacts, plugin: string): boolean {
-  const list = server.settings['output_plugin_libraries']?.value;
-  if (list === undefined) return true;
-  const names = list.split(',').map((entry) =>
-    entry
-      .trim()
-      .replaceAll('"', '')
-      .replace(/^.*\//, '')
-      .replace(/\.(so|dll|dylib)$/, ''),
-  );
-  return names.includes(plugin) || names.includes('*');
+  return allowsPlugin(server.settings['output_plugin_libraries']?.value, plugin);
 }

@@ -1,3 +1,4 @@
+import { allowsPlugin } from '../../../model/plugin-libraries.ts';
 import { ReplicationError } from '../../../model/errors.ts';
 import type { OutputPlugin } from '../../../model/log-change.ts';
 import type { LogDialect } from './log-dialect.ts';
@@ -19,7 +20,7 @@ export function existingPlugin(question: PluginQuestion, plugin: string): Output
   if (!isReadable(plugin) || (configured !== 'auto' && configured !== plugin)) {
     throw new ReplicationError('slot-of-other-plugin', { slot, database, plugin, wanted });
   }
-  if (!isAllowed(plugin, settings)) throw notAllowed(plugin, settings);
+  if (!allowsPlugin(settings.pluginLibraries, plugin)) throw notAllowed(plugin, settings);
   return plugin;
 }
 
@@ -33,7 +34,7 @@ export function newPlugins(question: PluginQuestion): readonly [OutputPlugin, ..
     configured !== 'auto' ? [configured] : settings.isUtf8 ? ['wal2json', 'pgoutput'] : ['pgoutput', 'wal2json'];
   const existing = order.filter((plugin) => plugin === 'wal2json' || dialect.hasPublications);
   if (existing[0] === undefined) throw pluginMissing('pgoutput');
-  const [first, ...rest] = existing.filter((plugin) => isAllowed(plugin, settings));
+  const [first, ...rest] = existing.filter((plugin) => allowsPlugin(settings.pluginLibraries, plugin));
   if (first === undefined) throw notAllowed(existing[0], settings);
   return [first, ...rest];
 }
@@ -49,19 +50,6 @@ export function pluginMissing(plugin: OutputPlugin, options?: ErrorOptions): Rep
 
 function isReadable(plugin: string): plugin is OutputPlugin {
   return plugin === 'wal2json' || plugin === 'pgoutput';
-}
-
-/** The list is one of library names as in `shared_preload_libraries`: with or without a path, quotes and a suffix. */
-function isAllowed(plugin: OutputPlugin, { pluginLibraries }: Pick<LogSettings, 'pluginLibraries'>): boolean {
-  if (pluginLibraries === undefined) return true;
-  const names = pluginLibraries.split(',').map((entry) =>
-    entry
-      .trim()
-      .replaceAll('"', '')
-      .replace(/^.*\//, '')
-      .replace(/\.(so|dll|dylib)$/, ''),
-  );
-  return names.includes(plugin) || names.includes('*');
 }
 
 function notAllowed(
