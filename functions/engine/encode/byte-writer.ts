@@ -99,3 +99,17 @@ export class ScratchStack {
 export function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+/** Views of larger buffers are not remembered: they would keep them. */
+const REMEMBERED_BYTES = 1024 * 1024;
+let remembered: Buffer = EMPTY;
+let rememberedView: DataView = EMPTY_VIEW;
+
+/** {@link viewOf}, quick for the buffer that was asked for last: all encoders of a process read one chunk after the other, and none keeps one. */
+export function recentViewOf(bytes: Buffer): DataView {
+  if (bytes === remembered) return rememberedView;
+  if (bytes.length > REMEMBERED_BYTES) return viewOf(bytes);
+  remembered = bytes;
+  rememberedView = viewOf(bytes);
+  return rememberedView;
+}

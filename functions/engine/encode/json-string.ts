@@ -45,6 +45,41 @@ export function writeString(bytes: Buffer, start: number, end: number, out: Byte
   out.writeByte(QUOTE);
 }
 
+/**
+ * {@link writeString} for a source whose memory `view` shows, four bytes at once as in `copyRun`. Six bytes for each of the source and six more must be reserved.
+ */
+export function writeStringReserved(bytes: Buffer, view: DataView, start: number, end: number, out: ByteWriter): void {
+  const target = out.bytes;
+  const targetView = out.view;
+  let o = out.length;
+  target[o++] = QUOTE;
+  let i = start;
+  while (i < end) {
+    if (i + 4 <= end) {
+      const four = view.getInt32(i, true);
+      targetView.setInt32(o, four, true);
+      const quotes = four ^ 0x22222222;
+      const backslashes = four ^ 0x5c5c5c5c;
+      const flags =
+        (((four - 0x20202020) & ~four) | ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) &
+        0x80808080;
+      if (flags === 0) {
+        i += 4;
+        o += 4;
+        continue;
+      }
+      const clean = (31 - Math.clz32(flags & -flags)) >>> 3;
+      i += clean;
+      o += clean;
+    }
+    const c = bytes[i++] ?? 0;
+    if (c >= 0x20 && c !== QUOTE && c !== BACKSLASH) target[o++] = c;
+    else o = writeEscape(target, o, c);
+  }
+  target[o++] = QUOTE;
+  out.length = o;
+}
+
 /** Writes the byte or COPY escape at `i` that cannot stand in a JSON string as it is; returns the new length of `target`. */
 export function writeCopySpecial(bytes: Buffer, i: number, end: number, target: Buffer, o: number): number {
   const c = bytes[i] ?? 0;

@@ -1,4 +1,5 @@
 import type { LogRelation } from '../model/log-change.ts';
+import { copyFormOf } from './copy-field.ts';
 import type { RowShape } from './encode.ts';
 import { isOtherType } from './log-encoder-types.ts';
 import { nullOf, valueWriter } from './value-writer.ts';
@@ -9,11 +10,15 @@ export interface LogField {
   readonly name: string;
   /** PostgreSQL's name of its type, for errors. */
   readonly type: string;
-  /** Comma, name and colon. */
-  readonly key: Buffer;
+  /** Comma, name and colon, filled up to whole words of four bytes, low byte first. */
+  readonly keyWords: Int32Array;
+  /** Without what it is filled up with. */
+  readonly keyBytes: number;
   /** The JSON of SQL NULL. */
   readonly null: 'null' | '[]';
   readonly write: ValueWriter;
+  /** One of COPY_FORM: the way that is tried first, for values of usual size. */
+  readonly form: number;
 }
 
 /** The fields of a stream's records, each with the writer of its type. */
@@ -26,11 +31,21 @@ export class LogFields {
     this.all = shape.fields.map(({ name, type }) => ({
       name,
       type: type.name,
-      key: Buffer.from(`,${JSON.stringify(name)}:`),
+      ...keyOf(name),
       null: nullOf(type, shape),
       write: valueWriter(type, shape),
+      form: copyFormOf(type, shape),
     }));
   }
+}
+
+function keyOf(name: string): Pick<LogField, 'keyWords' | 'keyBytes'> {
+  const key = Buffer.from(`,${JSON.stringify(name)}:`);
+  const padded = Buffer.concat([key, Buffer.alloc(-key.length & 3)]);
+  return {
+    keyWords: Int32Array.from({ length: padded.length / 4 }, (_, word) => padded.readInt32LE(word * 4)),
+    keyBytes: key.length,
+  };
 }
 
 /** Where a relation has the fields of a stream. */

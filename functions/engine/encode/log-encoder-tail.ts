@@ -12,8 +12,6 @@ export class LogTail {
   readonly #rest: Buffer;
   /** The row's UUID, where there is one, and the end of the line. */
   readonly #end: RowTail;
-  #sequence: Lsn | undefined;
-  #digits: Buffer = Buffer.alloc(0);
 
   /** `_sdc_sequence` comes before `_sdc_table_version`, and `_sdc_deleted_at` last, as in copies. */
   constructor(system: SystemColumns, options: { readonly rowId: boolean }) {
@@ -27,20 +25,13 @@ export class LogTail {
 
   /** Appends it; `deletedAt` is JSON. */
   write(out: ByteWriter, sequence: Lsn, deletedAt: Buffer): void {
-    if (sequence !== this.#sequence) {
-      this.#sequence = sequence;
-      this.#digits = Buffer.from(sequence.toString(), 'latin1');
-    }
     out.reserve(this.#head.length + SEQUENCE_BYTES + this.#rest.length + deletedAt.length + this.#end.maxBytes);
-    append(out, this.#head);
-    append(out, this.#digits);
-    append(out, this.#rest);
-    append(out, deletedAt);
+    out.bytes.set(this.#head, out.length);
+    out.length += this.#head.length;
+    out.writeAscii(sequence.toString());
+    out.bytes.set(this.#rest, out.length);
+    out.length += this.#rest.length;
+    out.writeBytes(deletedAt, 0, deletedAt.length);
     this.#end.write(out);
   }
-}
-
-function append(out: ByteWriter, bytes: Buffer): void {
-  out.bytes.set(bytes, out.length);
-  out.length += bytes.length;
 }

@@ -8,6 +8,9 @@ import type { BlockWriter } from '../source.ts';
 /** An encoder's block is written once it has this size. */
 const BLOCK_BYTES = 256 * 1024;
 
+/** Chunks of the socket, 64 KiB each, that may wait for a block to be written before the socket is told to stop: most writes only take the block over, and are done before. */
+const WAITING_CHUNKS = 4;
+
 type DataListener = (chunk: Buffer) => void;
 
 /**
@@ -127,6 +130,8 @@ export class CopyReader implements pg.Submittable, FrameReader {
   readonly #onData = (chunk: Buffer): void => {
     this.#chunks.push(chunk);
     if (!this.#isWriting) this.#read();
+    // Then the server stops sending: memory holds one block and these.
+    else if (this.#chunks.length >= WAITING_CHUNKS) this.#stream?.pause();
   };
 
   readonly #onClose = (): void => {
@@ -166,8 +171,6 @@ export class CopyReader implements pg.Submittable, FrameReader {
 
   #write(): void {
     this.#isWriting = true;
-    // The socket stops reading, then the server stops sending: memory holds this block and what the socket had.
-    this.#stream?.pause();
     const block = this.#encoder.take();
     // A writer that throws at once is no different from one that rejects.
     Promise.resolve()
@@ -184,8 +187,8 @@ export class CopyReader implements pg.Submittable, FrameReader {
 
   #goOn(): void {
     this.#isWriting = false;
-    this.#stream?.resume();
     this.#read();
+    if (this.#chunks.length < WAITING_CHUNKS && this.#stream?.isPaused() === true) this.#stream.resume();
   }
 
   #fail(error: unknown): void {

@@ -9,6 +9,7 @@ import { insertsPublication, publicationSql, uncovered, wantedPublications } fro
 import type { PublishedRelation, WantedPublications } from './publication-plan.ts';
 import { publicationState } from './publication-state.ts';
 import type { RelationFacts } from './table-facts.ts';
+import { failpoint } from '../../../runtime/failpoints.ts';
 
 /** The statements for a DBA name at most so many relations; beyond, all tables of the database are as good. */
 const MOST_NAMED = 100;
@@ -102,7 +103,9 @@ async function runInTransaction(connection: Connection, statements: readonly str
       signal,
     );
     for (const statement of statements) await connection.query(statement, [], signal);
+    await failpoint('publication.change.before');
     await connection.query('commit', [], signal);
+    await failpoint('publication.change.after');
   } catch (error) {
     // A connection that was lost has no transaction any more.
     await connection.query('rollback', [], AbortSignal.timeout(ROLLBACK_MS)).catch(() => undefined);

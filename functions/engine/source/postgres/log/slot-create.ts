@@ -4,6 +4,7 @@ import type { Connection } from '../connection.ts';
 import { sqlstateOf } from './database-error.ts';
 import type { LogSettings } from './log-settings.ts';
 import { isMissingPlugin, slotFailure } from './slot-failure.ts';
+import { failpoint } from '../../../runtime/failpoints.ts';
 
 /** The server waits for every transaction that was open when the slot was asked for; behind one that stays open, this is the end of our patience. */
 const PATIENCE_MS = 300_000;
@@ -21,11 +22,13 @@ export async function createSlot(
   const { signal, patienceMs = PATIENCE_MS } = options;
   const late = AbortSignal.timeout(patienceMs);
   try {
+    await failpoint('slot.create.before');
     await connection.query(
       'select pg_catalog.pg_create_logical_replication_slot($1, $2)',
       [slot.name, slot.plugin],
       AbortSignal.any([signal, late]),
     );
+    await failpoint('slot.create.after');
     return 'created';
   } catch (error) {
     signal.throwIfAborted();

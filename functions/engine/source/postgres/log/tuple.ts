@@ -7,6 +7,14 @@ const COLUMNS = 64;
 /** Scratch that one huge row needed is given back. */
 const SCRATCH_KEPT_BYTES = 1024 * 1024;
 
+/** From here on the runtime's copy is worth its call. */
+const LONG_BYTES = 256;
+
+/** A view of the whole of a buffer's memory. */
+export function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** A tuple that is filled anew for every change. Entries beyond the relation's columns are left over from wider relations. */
 export class TupleBuffer implements LogTuple {
   bytes: Buffer = NOTHING;
@@ -36,10 +44,14 @@ export class TupleBuffer implements LogTuple {
 export class ScratchTuple extends TupleBuffer {
   top = 0;
   #scratch: Buffer = NOTHING;
+  #view: DataView = viewOf(NOTHING);
 
   /** Begins a tuple without values. */
   clear(columns: number): void {
-    if (this.#scratch.length > SCRATCH_KEPT_BYTES) this.#scratch = NOTHING;
+    if (this.#scratch.length > SCRATCH_KEPT_BYTES) {
+      this.#scratch = NOTHING;
+      this.#view = viewOf(NOTHING);
+    }
     this.top = 0;
     this.open(columns, this.#scratch);
   }
@@ -50,7 +62,24 @@ export class ScratchTuple extends TupleBuffer {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.top + count, this.#scratch.length * 2, 4096));
     this.#scratch.copy(grown, 0, 0, this.top);
     this.#scratch = grown;
+    this.#view = viewOf(grown);
     this.bytes = grown;
+  }
+
+  /** Appends `source[start, end)`, of which `view` is the same memory. */
+  append(source: Buffer, view: DataView, start: number, end: number): void {
+    const count = end - start;
+    this.reserve(count + 4);
+    let { top } = this;
+    if (count > LONG_BYTES) source.copy(this.#scratch, top, start, end);
+    else {
+      // A short loop costs less than a call into the runtime.
+      const target = this.#view;
+      let i = start;
+      for (; i + 4 <= end; i += 4, top += 4) target.setInt32(top, view.getInt32(i, true), true);
+      for (; i < end; i++, top++) this.#scratch[top] = source[i] ?? 0;
+    }
+    this.top += count;
   }
 }
 

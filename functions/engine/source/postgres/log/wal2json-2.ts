@@ -21,6 +21,8 @@ const KEYS = (['action', 'xid', 'timestamp', 'lsn', 'nextlsn', 'schema', 'table'
     bytes: Buffer.from(name),
   }),
 );
+/** By length: hardly two have the same. */
+const KEYS_OF_LENGTH = Array.from({ length: 10 }, (_, length) => KEYS.filter(({ bytes }) => bytes.length === length));
 
 /**
  * wal2json's format 2: a message for each begin (B), commit (C), change (I, U, D), truncated table (T) and logical message (M, passed over). A change has the position that its
@@ -177,7 +179,7 @@ export class Wal2json2Decoder implements LogDecoder {
 /** Steps over the key of a member and its colon, to its value. */
 function keyOf(reader: JsonReader): (typeof KEYS)[number]['name'] | undefined {
   reader.rawString();
-  const key = KEYS.find(({ bytes }) => reader.isRaw(bytes));
+  const key = KEYS_OF_LENGTH[reader.rawEnd - reader.rawStart]?.find(({ bytes }) => reader.isRaw(bytes));
   reader.take(COLON);
   reader.peek();
   return key?.name;

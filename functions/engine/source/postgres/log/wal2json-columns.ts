@@ -9,6 +9,8 @@ const VALUE = Buffer.from('value');
 const OBJECT_NAME = Buffer.from('{"name":"');
 const THEN_TYPE_OID = Buffer.from(',"typeoid":');
 const THEN_VALUE = Buffer.from(',"value":');
+const BEFORE_FIRST = Buffer.from('[');
+const THEN_NEXT = Buffer.from('},');
 const TYPE_OID = Buffer.from('typeoid');
 
 /** Walks over the columns of one row, each with its name and, after `next`, the reader at its value, which must be read or passed over before the next. */
@@ -22,6 +24,22 @@ export interface ColumnCursor {
   /** Goes back to before the first column. */
   rewind(): void;
   next(): boolean;
+  /** Goes on to the next column if it is this one, as it was sent before: quicker than `next`, and without its name. Else nothing has changed. */
+  nextIs(column: ColumnText): boolean;
+}
+
+/** What stands before the values of a column, where wal2json writes all that we ask it for. */
+export interface ColumnText {
+  /** `{"name":"id","typeoid":23,"value":` */
+  readonly text: Buffer;
+  /** The whole words of it, low byte first. */
+  readonly words: Int32Array;
+}
+
+/** `rawName`: as it stands between quotes in a message. */
+export function columnText(rawName: string, typeOid: number): ColumnText {
+  const text = Buffer.from(`{"name":"${rawName}","typeoid":${typeOid},"value":`);
+  return { text, words: Int32Array.from({ length: text.length >> 2 }, (_, word) => text.readInt32LE(word * 4)) };
 }
 
 /** Format 2: `[{"name":"id","typeoid":23,"value":1},...]`. */
@@ -88,6 +106,17 @@ export class ObjectColumns implements ColumnCursor {
     }
   }
 
+  nextIs(column: ColumnText): boolean {
+    const { value } = this;
+    const before = value.i;
+    if (value.hasText(this.#isInside ? THEN_NEXT : BEFORE_FIRST) && value.hasWords(column.text, column.words)) {
+      this.#isInside = true;
+      return true;
+    }
+    value.i = before;
+    return false;
+  }
+
   #name(): void {
     const { value, name } = this;
     value.rawString();
@@ -142,6 +171,10 @@ export class ArrayColumns implements ColumnCursor {
     this.name.rawString();
     this.typeOid = hasOids ? this.#oid.oid() : 0;
     return true;
+  }
+
+  nextIs(): boolean {
+    return false;
   }
 }
 

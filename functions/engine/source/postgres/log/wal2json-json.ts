@@ -1,12 +1,15 @@
 import { logUnreadable } from './log-unreadable.ts';
+import { viewOf } from './tuple.ts';
 import type { ScratchTuple } from './tuple.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 /** wal2json nests four levels. */
 const MAX_DEPTH = 32;
-/** A call into the runtime costs more than a short loop. */
-const SHORT = 48;
+const NOTHING = Buffer.alloc(0);
+const NULL = Buffer.from('null');
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
 
 /** What the letter after a backslash stands for; 0 where there is no such escape. */
 const ESCAPES = new Uint8Array(256);
@@ -16,14 +19,18 @@ for (const [letter, code] of Object.entries({ b: 8, t: 9, n: 10, f: 12, r: 13, '
 
 /** Walks over the bytes of a JSON text without making values of it. Throws `log-unreadable` where it is none, and never reads beyond its end. */
 export class JsonReader {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   i = 0;
   end = 0;
   /** The inside of the quotes of the last string, as it stands in the text. */
   rawStart = 0;
   rawEnd = 0;
 
+  /** The memory of `bytes` since the last `open`, for looks at four bytes at once. */
+  #view: DataView = viewOf(NOTHING);
+
   open(bytes: Buffer, start: number, end: number): void {
+    if (bytes !== this.bytes) this.#view = viewOf(bytes);
     this.bytes = bytes;
     this.i = start;
     this.end = end;
@@ -109,6 +116,18 @@ export class JsonReader {
     return true;
   }
 
+  /** Steps over `text` as {@link hasText} does; `words` are the whole words of it, low byte first. */
+  hasWords(text: Buffer, words: Int32Array): boolean {
+    const { i } = this;
+    if (this.end - i < text.length) return false;
+    const view = this.#view;
+    const whole = words.length;
+    for (let k = 0; k < whole; k++) if (view.getInt32(i + k * 4, true) !== words[k]) return false;
+    for (let k = whole * 4; k < text.length; k++) if (this.bytes[i + k] !== text[k]) return false;
+    this.i = i + text.length;
+    return true;
+  }
+
   /** An OID; format 2 prints it as a signed number. */
   oid(): number {
     const isNegative = this.has(0x2d);
@@ -186,10 +205,9 @@ export class JsonReader {
     this.#literal();
     if (c === 0x6e) return false;
     const isBoolean = c === 0x74 || c === 0x66;
-    tuple.reserve(this.i - start);
     const from = tuple.top;
     // `true` and `false` are what wal2json makes of PostgreSQL's `t` and `f`.
-    for (let k = start; k < (isBoolean ? start + 1 : this.i); k++) tuple.bytes[tuple.top++] = this.bytes[k] ?? 0;
+    tuple.append(this.bytes, this.#view, start, isBoolean ? start + 1 : this.i);
     tuple.text(column, from, tuple.top);
     return true;
   }
@@ -213,28 +231,30 @@ export class JsonReader {
     const first = bytes[start] ?? 0;
     const isWord = (i - start === 4 && (first === 0x6e || first === 0x74)) || (i - start === 5 && first === 0x66);
     if (isWord) {
-      const word = bytes.toString('latin1', start, i);
-      if (word !== 'null' && word !== 'true' && word !== 'false') throw notJson();
+      const word = first === 0x6e ? NULL : first === 0x74 ? TRUE : FALSE;
+      for (let k = 1; k < word.length; k++) if (bytes[start + k] !== word[k]) throw notJson();
     } else if (i === start || !(first === 0x2d || isDigit(first)) || !isNumber(bytes, start, i)) throw notJson();
     this.i = i;
   }
 
   #copyString(tuple: ScratchTuple): void {
     const { bytes, end } = this;
+    const view = this.#view;
     let i = this.i;
     for (;;) {
       const from = i;
+      // Four bytes at once; the flag of the lowest that is a quote or a backslash is exact: https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord
+      for (; i + 4 <= end; i += 4) {
+        const four = view.getInt32(i, true);
+        const quotes = four ^ 0x22222222;
+        const backslashes = four ^ 0x5c5c5c5c;
+        if (((((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080) !== 0) break;
+      }
       let c = 0;
       while (i < end && (c = bytes[i] ?? 0) !== QUOTE && c !== BACKSLASH) i++;
       if (i >= end) throw notJson();
-      tuple.reserve(i - from + 4);
-      const target = tuple.bytes;
-      let top = tuple.top;
-      if (i - from > SHORT) {
-        bytes.copy(target, top, from, i);
-        top += i - from;
-      } else for (let k = from; k < i; k++) target[top++] = bytes[k] ?? 0;
-      tuple.top = top;
+      tuple.append(bytes, view, from, i);
+      tuple.reserve(4);
       i++;
       if (c === QUOTE) break;
       const letter = i < end ? (bytes[i] ?? 0) : 0;
@@ -242,7 +262,7 @@ export class JsonReader {
       else {
         const code = ESCAPES[letter] ?? 0;
         if (code === 0) throw notJson();
-        target[tuple.top++] = code;
+        tuple.bytes[tuple.top++] = code;
         i++;
       }
     }

@@ -106,7 +106,14 @@ function fill(
   cursor.rewind();
   tuple.clear(columns.length);
   let place = 0;
-  while (cursor.next()) {
+  for (;;) {
+    const expected = columns[place];
+    if (expected !== undefined && cursor.nextIs(expected.before)) {
+      if (!cursor.value.valueInto(tuple, place, expected.isBytea)) tuple.fields[place] = FIELD.null;
+      place++;
+      continue;
+    }
+    if (!cursor.next()) break;
     if (table.isVirtual(cursor)) {
       cursor.value.skip();
       continue;

@@ -1,7 +1,8 @@
 import type { LogRelation } from '../../../model/log-change.ts';
 import type { LogTable } from '../../log.ts';
 import { logUnreadable } from './log-unreadable.ts';
-import type { ColumnCursor } from './wal2json-columns.ts';
+import { columnText } from './wal2json-columns.ts';
+import type { ColumnCursor, ColumnText } from './wal2json-columns.ts';
 import type { JsonReader } from './wal2json-json.ts';
 
 const BYTEA_OID = 17;
@@ -20,6 +21,8 @@ export interface DefinedColumn {
   readonly name: string;
   /** The name as it stands between quotes in a message. */
   readonly raw: Buffer;
+  /** What stands before its values. */
+  readonly before: ColumnText;
   readonly typeOid: number;
   readonly isBytea: boolean;
   /** Whether an update may leave it out. */
@@ -31,6 +34,8 @@ export class Wal2jsonTables {
   readonly #catalog: ReadonlyMap<string, LogTable>;
   readonly #byName = new Map<string, Wal2jsonTable>();
   readonly #byBytes = new Map<string, Wal2jsonTable>();
+  /** Most changes are of the same table as the one before. */
+  #last: { readonly schema: Buffer; readonly table: Buffer; readonly found: Wal2jsonTable } | undefined;
 
   constructor(tables: readonly LogTable[]) {
     this.#catalog = new Map(tables.map((table) => [JSON.stringify([table.schema, table.table]), table]));
@@ -38,6 +43,15 @@ export class Wal2jsonTables {
 
   /** The table whose names two readers have as their last strings. */
   find(schema: JsonReader, table: JsonReader): Wal2jsonTable {
+    const last = this.#last;
+    if (last !== undefined && schema.isRaw(last.schema) && table.isRaw(last.table)) return last.found;
+    const found = this.#find(schema, table);
+    const raw = ({ bytes, rawStart, rawEnd }: JsonReader): Buffer => Buffer.from(bytes.subarray(rawStart, rawEnd));
+    this.#last = { schema: raw(schema), table: raw(table), found };
+    return found;
+  }
+
+  #find(schema: JsonReader, table: JsonReader): Wal2jsonTable {
     const bytes = `${schema.bytes.toString('latin1', schema.rawStart, schema.rawEnd)}"${table.bytes.toString('latin1', table.rawStart, table.rawEnd)}`;
     const known = this.#byBytes.get(bytes);
     if (known !== undefined) return known;
@@ -150,6 +164,7 @@ export class Wal2jsonTable {
       return {
         name,
         raw: Buffer.from(rawName(name)),
+        before: columnText(rawName(name), typeOid),
         typeOid,
         isBytea: typeOid === 0 ? known?.type.kind === 'bytea' : typeOid === BYTEA_OID,
         isToastable: known?.toastable ?? true,

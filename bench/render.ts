@@ -1,0 +1,107 @@
+import type { ConverterResult } from './converter.ts';
+import { COMMITTED_RATIOS } from './converter.ts';
+import type { GrowthResult } from './growth.ts';
+import type { CaseResult, GroupResult } from './run-groups.ts';
+
+/** Resident memory that no process of ours may exceed. */
+export const PEAK_MB = 150;
+
+/** Everything that the benchmark has measured so far; parts that were not run are absent. */
+export interface BenchResults {
+  readonly limits?: { readonly about: RunFacts; readonly groups: readonly GroupResult[] };
+  readonly converter?: { readonly about: RunFacts; readonly results: readonly ConverterResult[] };
+  readonly growth?: { readonly about: RunFacts; readonly result: GrowthResult };
+}
+
+/** When, where and how a part was run. */
+export interface RunFacts {
+  readonly at: string;
+  readonly scale: number;
+  readonly rounds: number;
+  readonly machine: string;
+  readonly versions: string;
+  /** Load averages of 1, 5 and 15 minutes when it ended. */
+  readonly load: string;
+}
+
+const HEAD = ['case', 'rows/s', 'JSON MB/s', 'wall s', 'client CPU s', 'server CPU s', 'peak MB', 'ratios'];
+
+/** A group as a Markdown table, for a terminal as well. */
+export function renderGroup({ title, cases }: GroupResult): string {
+  const lines = [
+    `### ${title}`,
+    '',
+    `| ${HEAD.join(' | ')} |`,
+    `|${HEAD.map(() => '---').join('|')}|`,
+    ...cases.map((result) => `| ${cellsOf(result).join(' | ')} |`),
+    ...cases.filter(({ notes }) => notes.length > 0).map(({ name, notes }) => `\n${name}: ${notes.join('; ')}.`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function cellsOf(result: CaseResult): readonly string[] {
+  const { name, side, rowsPerS, jsonMbPerS, wallS, clientCpuS, serverCpuS, peakMb, ratios } = result;
+  const peak = peakMb.toFixed(0) + (side === 'ours' && peakMb > PEAK_MB ? ' (missed)' : '');
+  const verdicts = ratios.map(
+    ({ of, atLeast, ratio, cpuRatio }) =>
+      `${ratio.toFixed(2)} of ${of.replaceAll('|', String.raw`\|`)} (wanted ${atLeast.toFixed(2)}${ratio < atLeast ? ', missed' : ''}; by CPU ${cpuRatio.toFixed(2)})`,
+  );
+  return [
+    name.replaceAll('|', String.raw`\|`),
+    Math.round(rowsPerS).toLocaleString('en'),
+    jsonMbPerS === 0 ? '' : jsonMbPerS.toFixed(0),
+    wallS.toFixed(2),
+    clientCpuS.toFixed(2),
+    serverCpuS.toFixed(2),
+    peak,
+    verdicts.join('; '),
+  ];
+}
+
+export function renderConverter(results: readonly ConverterResult[]): string {
+  const lines = [
+    '| rows | ours, JSON MB/s per core | JSON.stringify, MB/s | ratio | committed |',
+    '|---|---|---|---|---|',
+    ...results.map(
+      ({ table, jsonMbPerS, stringifyMbPerS, ratio }) =>
+        `| ${table} | ${jsonMbPerS.toFixed(0)} | ${stringifyMbPerS.toFixed(0)} | ${ratio.toFixed(2)} | ${COMMITTED_RATIOS[table].toFixed(2)} |`,
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export function renderGrowth({ points }: GrowthResult): string {
+  const lines = [
+    '| series | tables | rows | workers | wall s | rows/s | client CPU s | peak MB |',
+    '|---|---|---|---|---|---|---|---|',
+    ...points.map(
+      ({ series, tables, rows, workers, wallS, clientCpuS, peakMb }) =>
+        `| ${series} | ${tables} | ${rows.toLocaleString('en')} | ${workers} | ${wallS.toFixed(2)} | ${Math.round(rows / wallS).toLocaleString('en')} | ${clientCpuS.toFixed(2)} | ${peakMb.toFixed(0)} |`,
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The file that is committed. */
+export function renderResults({ limits, converter, growth }: BenchResults): string {
+  const parts = [
+    '# Results of `npm run bench`',
+    'Written by the run itself; see `bench/README.md` for what is measured and how.',
+  ];
+  if (limits !== undefined) {
+    parts.push('## Against what PostgreSQL can send', about(limits.about));
+    parts.push(
+      'Ratios are medians over rounds of rows per second in the same round. "By CPU" is the same with the CPU time of client and server together in place of wall time: it is what the ratio would be on one core, and moves less when other programs want the machine.',
+    );
+    parts.push(...limits.groups.map(renderGroup));
+  }
+  if (converter !== undefined) parts.push('## The converter alone', about(converter.about), renderConverter(converter.results));
+  if (growth !== undefined) {
+    parts.push('## Growth', about(growth.about), '![Growth](growth.svg)', renderGrowth(growth.result));
+  }
+  return `${parts.join('\n\n').trimEnd()}\n`;
+}
+
+function about({ at, scale, rounds, machine, versions, load }: RunFacts): string {
+  return `${at}, scale ${scale}, ${rounds} round${rounds === 1 ? '' : 's'}, ${machine}; ${versions}. Load average at the end ${load}: other programs used the machine at the same time wherever that is above what one job and its server need (2).`;
+}
