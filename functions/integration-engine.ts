@@ -21,6 +21,9 @@ const WINDOW_ROWS = 5_000_000;
 const RETRY_DELAYS_MS = [1_000, 5_000, 15_000, 30_000] as const;
 const REPORT_RETENTION_DAYS = 60;
 
+/** Times and sizes that depend on where a job runs. */
+export type EngineLimits = Pick<JobSettings, 'leaseTtlMs' | 'stopGraceMs' | 'windowRows'>;
+
 /** The engine of one integration: everything that its jobs need, chosen by the configuration. Reads TLS material; connects to nothing. */
 export async function engineOf(
   config: Config,
@@ -32,12 +35,14 @@ export async function engineOf(
     readonly clock: Clock;
     readonly log: Logger;
     readonly progress: ProgressListener;
+    /** What differs where processes live for minutes only. @default as it suits one long process */
+    readonly limits?: Partial<EngineLimits>;
   },
 ): Promise<Engine> {
-  const { readSecret, ...rest } = parts;
+  const { readSecret, limits, ...rest } = parts;
   return {
     ...rest,
-    settings: settingsOf(config.destination, integration),
+    settings: { ...settingsOf(config.destination, integration), ...limits },
     openSource: (job) => openSource(integration, { job, readSecret }),
     select: (catalog) => selectedStreams(catalog, integration, config.destination),
     random: Math.random,

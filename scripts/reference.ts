@@ -1,5 +1,6 @@
 import { configReference } from '../functions/engine/config/reference.ts';
 import { ERRORS } from '../functions/engine/model/error-codes.ts';
+import { FAILPOINTS } from '../functions/engine/runtime/failpoint-list.ts';
 
 /** Pages of docs/ that are made from the code; a test keeps them equal. */
 export const REFERENCE_PAGES: Readonly<Record<string, () => string>> = {
@@ -24,6 +25,20 @@ export const REFERENCE_PAGES: Readonly<Record<string, () => string>> = {
       '|---|---|---|---|',
       ...Object.entries(ERRORS).map(
         ([code, { summary, remedy, retry }]) => `| \`${code}\` | ${cell(summary)} | ${cell(remedy)} | ${retry} |`,
+      ),
+      '',
+    ].join('\n'),
+  'docs/failpoints.md': () =>
+    [
+      '# Failpoints',
+      '',
+      'Named places on both sides of every step that makes something durable. Tests kill, freeze or fail a process exactly there; in production nothing can, and a failpoint costs one',
+      'comparison. [The crash matrix](crash-matrix.md) kills jobs at each of them. This page is made from the list that the product is compiled against: `npm run docs` writes it anew.',
+      '',
+      '| failpoint | where | durable there | not yet |',
+      '|---|---|---|---|',
+      ...Object.entries(FAILPOINTS).map(
+        ([name, { where, durable, missing }]) => `| \`${name}\` | ${cell(where)} | ${cell(durable)} | ${cell(missing)} |`,
       ),
       '',
     ].join('\n'),

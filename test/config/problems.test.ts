@@ -10,7 +10,7 @@ describe('an invalid file', () => {
     [
       'an unknown setting',
       EXAMPLE.replace('connections:', 'conections:'),
-      '19:5: integrations[0].conections: unknown setting - allowed name, connection, connections, defaultReplicationMethod, logBased, includeSchemaInTableName, selectAll, tables, schedule, statementTimeout, rangeBytes; did you mean "connections"?',
+      '19:5: integrations[0].conections: unknown setting - allowed name, connection, connections, defaultReplicationMethod, logBased, includeSchemaInTableName, selectAll, tables, schedule, statementTimeout, rangeBytes, aws; did you mean "connections"?',
     ],
     [
       'a setting in the words of Stitch',
@@ -57,7 +57,7 @@ describe('an invalid file', () => {
       'destination: { url: "file:o" }\nstate: { url: "file:s" }\nintegrations: []',
       '3:15: integrations: found an empty list - allowed a list of at least one integration',
     ],
-    ['nothing at all', '', '1:1: found nothing - allowed a mapping with destination, state, integrations'],
+    ['nothing at all', '', '1:1: found nothing - allowed a mapping with destination, state, integrations, aws'],
     [
       'a bad destination',
       EXAMPLE.replace('s3://acme-landing/postgres', 'S3:acme'),

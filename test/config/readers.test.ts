@@ -9,6 +9,8 @@ import { parseDuration, parseSize } from '../../functions/engine/config/units.ts
 test.each([
   ['128 MiB', 134_217_728],
   ['1.5 GiB', 1_610_612_736],
+  ['1 TiB', 1_099_511_627_776],
+  ['2TB', 2_000_000_000_000],
   ['64KB', 64_000],
   ['10mb', 10_000_000],
   ['8192', 8192],
@@ -19,7 +21,7 @@ test.each([
   [1.5, undefined],
   ['0.3 B', undefined],
   ['MiB', undefined],
-  ['1 TB', undefined],
+  ['1 PB', undefined],
   ['1 MiB MiB', undefined],
   ['constructor', undefined],
   ['99999999 GiB', undefined],

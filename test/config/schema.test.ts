@@ -40,6 +40,7 @@ describe('the published JSON Schema', () => {
       destination: { url: 'file:out' },
       state: { url: 'file:state' },
       integrations: [{ name: 'a', connection: { host: 'h', database: 'd', user: 'u' }, tables: [{ table: 't' }] }],
+      aws: {},
     });
     const defaults = settingsOf(configJsonSchema()).filter(([, node]) =>
       ['string', 'number', 'boolean'].includes(typeof node.default),

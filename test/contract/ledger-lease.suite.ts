@@ -179,6 +179,41 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
       expect(await codeOf(ledger().join('job-1', TTL_MS))).toBe('lease-lost');
     });
 
+    test('is taken from the workers of its own job by whoever closes it: they can claim nothing from then on, and commit nothing that was claimed anew', async () => {
+      const { ledger } = fixture.next();
+      await using _planned = await acquired(ledger(), 'job-1');
+      await using worker = await ledger().join('job-1', TTL_MS);
+      const claim = await worker.claim('taken', 'w0');
+      const other = await worker.claim('not-yet', 'w0');
+
+      await using closer = await ledger().takeOver('job-1', TTL_MS);
+      await closer.claim('taken', 'close');
+
+      expect(closer.epoch).toBe(worker.epoch + 1);
+      expect(await codeOf(claim.commit({ tables: [], after: 'late' }))).toBe('fenced-out');
+      // A head that nobody has claimed since: the claim is written, seen to be too late, and never used.
+      expect(await codeOf(worker.claim('unknown', 'w0'))).toBe('lease-lost');
+      expect(worker.lost.aborted).toBe(true);
+      expect(await codeOf(other.commit({ tables: [], after: 'late' }))).toBe('lease-lost');
+      expect((await ledger().head('unknown'))?.bookmark ?? null).toBeNull();
+      expect((await ledger().holder())?.job).toBe('job-1');
+    });
+
+    test('is taken over only from the job that has it, and not once it was given up', async () => {
+      const { ledger } = fixture.next();
+      expect(await codeOf(ledger().takeOver('job-1', TTL_MS))).toBe('lease-lost');
+      const lease = await acquired(ledger(), 'job-1');
+      expect(await codeOf(ledger().takeOver('job-2', TTL_MS))).toBe('lease-lost');
+      await using closer = await ledger().takeOver('job-1', TTL_MS);
+      // Of an earlier epoch: it is not theirs to give up.
+      await lease.release();
+      expect((await ledger().holder())?.job).toBe('job-1');
+
+      await closer.release();
+
+      expect(await codeOf(ledger().takeOver('job-1', TTL_MS))).toBe('lease-lost');
+    });
+
     test('of a process that is known to be gone is taken over at once, of one that may live it is not', async () => {
       const { clock, name, store } = fixture.next();
       const open = (identity: string, gone: readonly string[]) =>

@@ -34,6 +34,21 @@ export function ledgerWorkContract(start: () => Promise<StoreUnderTest>): void {
       expect(await (await ledger().work('job-1')).progress()).toEqual({ open: 0, held: 0, done: 200 });
     });
 
+    test('what a worker that failed held is for nobody in this job, and nobody waits for it', async () => {
+      const { ledger } = fixture.next();
+      await ledger().saveWork('job-1', ['a', 'b', 'c']);
+      const work = await ledger().work('job-1');
+      expect(await take(work, 'w1', 2)).toEqual(['a', 'b']);
+      expect(await work.heldUnits()).toEqual(['a', 'b']);
+
+      await (await ledger().work('job-1')).drop('w1');
+      await (await ledger().work('job-1')).drop('w1');
+
+      expect(await work.heldUnits()).toEqual([]);
+      expect(await work.progress()).toEqual({ open: 1, held: 0, done: 2 });
+      expect(await take(await ledger().work('job-1'), 'w2', 3)).toEqual(['c']);
+    });
+
     test('what a worker takes next finishes what it took before', async () => {
       const { ledger } = fixture.next();
       await ledger().saveWork('job-1', ['a', 'b', 'c', 'd']);

@@ -135,6 +135,17 @@ describe('when S3 fails', () => {
     expect([...s3.store.objects.keys()]).toEqual(['p/small', 'p/large']);
   });
 
+  test.each(['ListObjectsV2', 'GetObject', 'CreateMultipartUpload', 'AbortMultipartUpload', 'ListMultipartUploads'] as const)(
+    'the check of the bucket outlives a lost answer to %s',
+    async (operation) => {
+      s3.faults.add(operation, { kind: 'lose-response' });
+
+      await sink.check(never);
+
+      expect(s3.store.objects.size).toBe(0);
+    },
+  );
+
   test('a conflict is waited for, longer each time, and not for ever', async () => {
     s3.faults.add('PutObject', CONFLICT, { times: Infinity });
 

@@ -54,7 +54,14 @@ const ZONES: readonly Zone[] = [
   {
     name: 'wiring',
     files: /^functions\/[^/]+$/,
-    zones: [...ENGINE, ...IMPLEMENTATIONS, 'functions/contract', 'functions/cli'],
+    zones: [...ENGINE, ...IMPLEMENTATIONS, 'functions/contract', 'functions/cli', 'functions/aws'],
+    packages: [AWS, /^@smithy\//],
+  },
+  // Wiring too: what runs in Lambda.
+  {
+    name: 'functions/aws',
+    files: /^functions\/aws\//,
+    zones: [...ENGINE, 'sink/s3', 'ledger/dynamodb', 'functions/contract', 'wiring'],
     packages: [AWS, /^@smithy\//],
   },
   {
@@ -66,7 +73,7 @@ const ZONES: readonly Zone[] = [
   {
     name: 'lib',
     files: /^lib\//,
-    zones: ['functions/contract', 'config', 'schedule'],
+    zones: ['functions/contract', 'config', 'schedule', 'report'],
     packages: [/^aws-cdk-lib(\/|$)/, 'constructs'],
   },
 ];

@@ -1,3 +1,4 @@
+import type { AwsConfig, IntegrationAwsConfig } from './config-aws.ts';
 import type { ReplicationMethod } from '../model/stream.ts';
 
 /** A configuration file after validation: defaults filled in, units resolved, paths absolute, secrets still references. */
@@ -5,6 +6,8 @@ export interface Config {
   readonly destination: DestinationConfig;
   readonly state: StateConfig;
   readonly integrations: readonly IntegrationConfig[];
+  /** For the AWS app alone. */
+  readonly aws?: AwsConfig;
 }
 
 /** Where objects go and what they look like. */
@@ -54,6 +57,8 @@ export interface IntegrationConfig {
   readonly statementTimeoutMs: number;
   /** Size of one range of a table copy. */
   readonly rangeBytes: number;
+  /** For the AWS app alone. */
+  readonly aws?: IntegrationAwsConfig;
 }
 
 export interface ConnectionConfig {

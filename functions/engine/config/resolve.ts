@@ -11,6 +11,7 @@ import type {
   TableSetting,
 } from './config.ts';
 import { parseCron } from './cron.ts';
+import { resolveAws, resolveIntegrationAws } from './schema-aws.ts';
 import type { ConnectionDocument, ReferenceDocument } from './schema-connection.ts';
 import { parseSinkUrl, parseStateUrl } from './schema-destination.ts';
 import type { DestinationDocument } from './schema-destination.ts';
@@ -31,6 +32,7 @@ export function resolveConfig(document: ConfigDocument, file: string): Config {
       location: state.kind === 'file' ? { kind: 'file', folder: resolvePath(folder, state.path) } : state,
     },
     integrations: document.integrations.map((integration) => resolveIntegration(integration, folder)),
+    ...(document.aws === undefined ? {} : { aws: resolveAws(document.aws) }),
   };
 }
 
@@ -63,6 +65,7 @@ function resolveIntegration(document: IntegrationDocument, folder: string): Inte
     ...(schedule === undefined ? {} : { schedule: resolveSchedule(schedule) }),
     statementTimeoutMs: present(parseStatementTimeout(document.statementTimeout)),
     rangeBytes: present(parseSize(document.rangeBytes)),
+    ...(document.aws === undefined ? {} : { aws: resolveIntegrationAws(document.aws) }),
   };
 }
 

@@ -34,7 +34,7 @@ export function crossCheck(document: unknown): Findings {
       tableRules(integration, path),
     );
   }
-  parts.push({ problems: [...sameNames(integrations), ...sameSlots(integrations)], warnings: [] });
+  parts.push({ problems: [...sameNames(integrations), ...sameSlots(integrations), ...awsRules(document.aws)], warnings: [] });
   return { problems: parts.flatMap(({ problems }) => problems), warnings: parts.flatMap(({ warnings }) => warnings) };
 }
 
@@ -70,6 +70,37 @@ function scheduleRules(schedule: unknown, path: SettingPath): readonly Finding[]
       );
     }
   }
+  return problems;
+}
+
+function awsRules(aws: unknown): readonly Finding[] {
+  if (!isSettings(aws)) return [];
+  const problems: Finding[] = [];
+  const path: SettingPath = ['aws'];
+  if ((aws.account === undefined) !== (aws.region === undefined)) {
+    const found = aws.account === undefined ? 'region without account' : 'account without region';
+    problems.push({ path, at: 'value', text: `found ${found} - allowed both or neither` });
+  }
+  if (!isSettings(aws.vpc)) return problems;
+  const { availabilityZones, subnets, routeTables } = aws.vpc;
+  const zones = listOf(availabilityZones).length;
+  for (const [name, list] of [
+    ['subnets', subnets],
+    ['routeTables', routeTables],
+  ] as const) {
+    if (Array.isArray(list) && zones > 0 && list.length !== zones)
+      problems.push({
+        path: [...path, 'vpc', name],
+        at: 'value',
+        text: `found ${list.length} - allowed one for each of the ${zones} availabilityZones`,
+      });
+  }
+  if (aws.gatewayEndpoints === true && routeTables === undefined)
+    problems.push({
+      path: [...path, 'gatewayEndpoints'],
+      at: 'value',
+      text: 'found true - allowed with vpc.routeTables, which the endpoints are put into',
+    });
   return problems;
 }
 

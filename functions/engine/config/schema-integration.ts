@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseCron } from './cron.ts';
+import { integrationAws } from './schema-aws.ts';
 import { connection } from './schema-connection.ts';
 import { choice, flag, listOf, mapping, numberOrText, readBy, size, text, wholeNumber } from './schema-parts.ts';
 import { parseTableName } from './table-name.ts';
@@ -133,6 +134,7 @@ export const integration = mapping({
     .describe(
       'Size of the ranges that a large table is copied in. Ranges are read in parallel, and a copy that was interrupted goes on with the next one.',
     ),
+  aws: integrationAws.optional(),
 });
 
 /** The configuration file as it is written, and the source of types, validation, defaults, JSON Schema and reference. */

@@ -13,6 +13,12 @@ export const text = (allowed = 'text', pattern = /^(?=[\s\S]*\S)[^\0]*$/) =>
 /** One of several words. */
 export const choice = <const T extends readonly [string, ...string[]]>(values: T) => z.enum(values, { error: values.join(', ') });
 
+/** One of several whole numbers. */
+export const choiceOfNumber = (values: readonly number[]) => {
+  const error = `one of ${values.join(', ')}`;
+  return z.int({ error }).refine((value) => values.includes(value), { error });
+};
+
 export const flag = () => z.boolean({ error: 'true or false' });
 
 /** A whole number between two bounds, both included. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { aws } from './schema-aws.ts';
 import { destination, state } from './schema-destination.ts';
 import { integration } from './schema-integration.ts';
 import { listOf, mapping } from './schema-parts.ts';
@@ -13,6 +14,7 @@ export const configDocument = mapping({
   integrations: listOf(integration, 'a list of at least one integration').describe(
     'What is replicated: one entry for each PostgreSQL server entry point.',
   ),
+  aws: aws.optional(),
 });
 
 export type ConfigDocument = z.output<typeof configDocument>;

@@ -1,5 +1,15 @@
 /** Bytes per unit of size. SI units are powers of ten, IEC units powers of two. */
-const SIZES: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
+const SIZES: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tb: 1e12,
+  tib: 2 ** 40,
+};
 
 const SECONDS: readonly (readonly [RegExp, number])[] = [
   [/^(s|sec|secs|second|seconds)$/, 1],

@@ -21,6 +21,7 @@ async function isUnreported(context: JobContext, commit: Commit): Promise<boolea
   // Forgotten jobs are older than the retention of reports: whatever they committed was reported long ago.
   if (record === undefined || record.error?.code !== 'job-died') return false;
   const report = await context.ledger.report(commit.job);
-  const [first] = commit.tables.flatMap((table) => table.objects);
-  return report !== undefined && first !== undefined && !report.includes(JSON.stringify(first.key));
+  // One object is enough: those of a version that was superseded since are in no report.
+  const isNamed = commit.tables.some(({ objects }) => objects.some(({ key }) => report?.includes(JSON.stringify(key)) === true));
+  return report !== undefined && !isNamed;
 }

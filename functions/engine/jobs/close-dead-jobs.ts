@@ -8,7 +8,8 @@ import { sweepOrphans } from './sweep.ts';
 
 /**
  * Closes jobs that died. Order: first every head that they had is claimed, so that a frozen worker of theirs can commit no more; then the objects that no commit names
- * are removed; then their reports are built from the commits there are. Killed in the middle, the next job does it again, and its own record with it.
+ * are removed; then their reports are built from the commits there are. Killed in the middle, the next job does it again, and its own record with it. Jobs that were closed with workers
+ * shut out have their reports: only their objects are removed.
  */
 export async function closeDeadJobs(
   engine: Engine,
@@ -18,15 +19,23 @@ export async function closeDeadJobs(
 ): Promise<void> {
   const { ledger, clock, log } = engine;
   const dead = recent.filter((record) => record.state === 'running' && record.job !== lease.job);
-  if (dead.length === 0) return;
+  const unswept = recent.filter((record) => record.orphans !== undefined && !dead.includes(record));
+  if (dead.length + unswept.length === 0) return;
 
-  const jobs = new Set(dead.map((record) => record.job));
-  const fenced = await fenceHeads(engine, lease, jobs, signal);
-  const named: Commit[] = [];
+  const jobs = new Set([...dead, ...unswept].map((record) => record.job));
+  const heads = await fenceHeads(engine, lease, jobs, signal);
+  const commits: Commit[] = [];
   for (const job of jobs) {
-    for await (const commit of ledger.commits(job)) named.push(commit);
+    for await (const commit of ledger.commits(job)) commits.push(commit);
   }
-  await sweepOrphans(engine, { heads: fenced, commits: named, states: await readStates(engine) }, signal);
+  await sweepOrphans(engine, { heads, commits, states: await readStates(engine) }, signal);
+  for (const record of [...dead, ...unswept]) {
+    if (record.orphans === undefined) continue;
+    await ledger.updateJob(record.job, (now = record) => {
+      const { orphans: _, ...swept } = now;
+      return swept;
+    });
+  }
   for (const record of dead) {
     signal.throwIfAborted();
     const died = new ReplicationError('job-died', { job: record.job, integration: engine.settings.integration });
@@ -42,9 +51,23 @@ export async function closeDeadJobs(
   }
 }
 
+/**
+ * Shuts out the workers of a job that is about to be closed under a lease that was taken over from them, whether or not they still run: from here on they can commit nothing. What they
+ * wrote and did not commit is left for the next job to remove, as the record says from then on.
+ */
+export async function shutOut(engine: Pick<Engine, 'ledger'>, lease: Lease, signal: AbortSignal): Promise<void> {
+  const { job } = lease;
+  await fenceHeads(engine, lease, new Set([job]), signal);
+  if ((await engine.ledger.job(job)) === undefined) return;
+  await engine.ledger.updateJob(job, (now) => {
+    if (now === undefined) throw new ReplicationError('job-unknown', { job, integration: '' });
+    return { ...now, orphans: 'unswept' };
+  });
+}
+
 /** Raises the fence of everything that the dead jobs had claimed. */
 async function fenceHeads(
-  engine: Engine,
+  engine: Pick<Engine, 'ledger'>,
   lease: Lease,
   dead: ReadonlySet<string>,
   signal: AbortSignal,

@@ -31,6 +31,8 @@ interface UnitScope {
 /** Begins a copy: reads a small table at once, cuts a large one. Returns the units that this adds to the job. */
 export async function startCopy(scope: UnitScope, version: number): Promise<readonly Unit[]> {
   const { context, stream } = scope;
+  // Of a stream that nobody knows yet no report could name what this copy commits before it is complete.
+  if (stream.known === null) await updateState(context, stream, (state) => state);
   // The bookmark from before the copy: what changes from now on is read again by key, whatever the copy saw of it.
   const keyBookmark = stream.method === 'INCREMENTAL' ? await keyBookmarkNow(scope) : null;
   const start = await startOf(scope);

@@ -6,7 +6,7 @@ import type { Sink } from '../sink/sink.ts';
 import type { Source } from '../source/source.ts';
 import type { JobSettings, JobStream } from './job.ts';
 import type { ProgressListener } from './progress.ts';
-import type { ReplicationError } from '../model/errors.ts';
+import type { ErrorReport, ReplicationError } from '../model/errors.ts';
 
 /** What the configuration selects from a catalog. */
 export interface SelectedStreams {
@@ -15,6 +15,11 @@ export interface SelectedStreams {
   /** What is wrong with the configuration, by stream where it is about one. */
   readonly problems: readonly { readonly stream: string | null; readonly error: ReplicationError }[];
   readonly warnings: readonly string[];
+}
+
+/** What of a selection goes into the job's report. */
+export interface SelectionFacts extends Pick<SelectedStreams, 'skipped' | 'warnings'> {
+  readonly problems: readonly { readonly stream: string | null; readonly error: ErrorReport }[];
 }
 
 /** Everything that jobs of one integration need from outside. Built in one place per way of running. */

@@ -1,23 +1,27 @@
 import type { ErrorReport } from '../model/errors.ts';
-import type { JobState, LoadingReport } from '../model/report.ts';
+import type { CostEstimate, JobState, LoadingReport } from '../model/report.ts';
 import { parseStreamState, streamItems } from '../model/stream-state.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import { reportKey } from '../plan/key-template.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { ReportCommit, ReportStream } from '../report/build-report.ts';
+import { estimateCost } from '../report/cost.ts';
+import { parseSpending } from '../report/spending.ts';
+import type { Spending } from '../report/spending.ts';
 import { summaryJson, summaryOf, usageOf } from '../report/usage.ts';
 import type { EarlierUsage } from '../report/usage.ts';
 import type { JobRecord, Lease } from '../ledger/ledger.ts';
 import { factsOf } from './commit-facts.ts';
-import type { Engine, SelectedStreams } from './engine.ts';
+import type { Engine, SelectionFacts } from './engine.ts';
 import type { JobStream } from './job.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** What the job knows of itself at its end. A job that failed early has no selection. */
 export interface JobEnd {
   readonly trigger: string;
   readonly startedAt: string;
   readonly error: ErrorReport | null;
-  readonly selection?: SelectedStreams;
+  readonly selection?: SelectionFacts;
   readonly streams?: ReadonlyMap<string, JobStream>;
   /** How slots stand at the end. */
   readonly slots?: LoadingReport['slots'];
@@ -63,7 +67,9 @@ export async function closeJob(engine: ReportEngine, job: string, report: Loadin
   await ledger.saveReport(job, text);
   try {
     const key = reportKey({ integration: settings.integration, job, startedAt: new Date(report.startedAt) });
+    await failpoint('report.sink.before');
     await sink.put(key, Buffer.from(text), { contentType: 'application/json' }, AbortSignal.timeout(60_000));
+    await failpoint('report.sink.after');
   } catch (error) {
     log.log('ERROR', 'report-not-in-sink', {
       code: error instanceof Error && 'code' in error ? String(error.code) : 'unexpected',
@@ -79,6 +85,9 @@ export async function closeJob(engine: ReportEngine, job: string, report: Loadin
     rows: rowsOf(report),
     bytes: bytesOf(report),
     summary: summaryJson(summaryOf(report, clock.now())),
+    ...(now?.execution === undefined ? {} : { execution: now.execution }),
+    ...(now?.spent === undefined ? {} : { spent: now.spent }),
+    ...(now?.orphans === undefined ? {} : { orphans: now.orphans }),
   }));
 }
 
@@ -134,7 +143,14 @@ export async function reportOf(
     warnings: end.selection?.warnings ?? [],
     usage: { last24Hours: 0, thisMonth: 0, lastMonth: 0, streams: [] },
   });
-  return { ...draft, usage: await usageWith(engine, draft) };
+  const spent = parseSpending((await ledger.job(job))?.spent);
+  const report = { ...draft, usage: await usageWith(engine, draft) };
+  return spent === undefined ? report : { ...report, cost: costOf(report, spent) };
+}
+
+function costOf(report: LoadingReport, spent: Spending): CostEstimate {
+  const jsonBytes = report.tables.reduce((sum, table) => sum + table.jsonBytes, 0);
+  return estimateCost(spent, { rows: rowsOf(report), jsonBytes, storedBytes: bytesOf(report) });
 }
 
 /** Usage with this job's rows: the records of earlier jobs, read no further back than the last report makes necessary. */

@@ -73,8 +73,21 @@ export interface JobContext {
 
 /** How long work may go on: `stop` asks for a checkpoint and an end, `abort` drops work at once. */
 export interface Budget {
+  /** Aborted with {@link OutOfTime} where the time of this process ends, not the job. */
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
+}
+
+/** Why a process that may run for so long only stops: the job goes on in the next one. */
+export class OutOfTime extends Error {
+  override readonly name = 'OutOfTime';
+  /** Minutes that it had for work. */
+  readonly minutes: number;
+
+  constructor(minutes: number) {
+    super('The time of this process is over');
+    this.minutes = minutes;
+  }
 }
 
 /** Job ids sort by time, so a loader reads the reports after the last one it has seen. `random` is in `[0, 1)`. */

@@ -1,9 +1,9 @@
 import { asUnexpected } from '../model/errors.ts';
 import type { ReplicationError } from '../model/errors.ts';
 import type { LoadingReport } from '../model/report.ts';
+import { endJob } from './end-job.ts';
 import type { Engine } from './engine.ts';
-import { finishJob } from './finish-job.ts';
-import type { Budget, JobContext } from './job.ts';
+import type { Budget } from './job.ts';
 import { slotReports } from './log/slot-reports.ts';
 import { startJob } from './start-job.ts';
 import type { JobRequest, NotStarted, StartedJob } from './start-job.ts';
@@ -24,23 +24,12 @@ export async function runJob(engine: Engine, request: JobRequest, budget: Budget
   await using _watch = watchStopRequest(context, requested);
   const stop = AbortSignal.any([budget.stop, requested.signal]);
   const error = await runWorkers(job, { stop, abort: budget.abort });
-  const { open, held } = error === null ? await job.work.progress() : { open: 1, held: 0 };
-  const slots = budget.abort.aborted || error !== null || !readsLog(context) ? [] : await slotReports(context, budget.abort);
-  const report = await finishJob({ ...engine, log: context.log }, context.lease, {
-    trigger: job.trigger,
-    startedAt: job.startedAt,
+  const report = await endJob(engine, job, {
     error,
-    slots,
-    selection: job.selection,
-    streams: context.streams,
-    allDone: open === 0 && held === 0,
     stopped: stop.aborted || budget.abort.aborted,
+    lookAtSlots: async () => (budget.abort.aborted ? [] : await slotReports(context, budget.abort)),
   });
   return { state: 'finished', report, error };
-}
-
-function readsLog(context: JobContext): boolean {
-  return [...context.streams.values()].some((stream) => stream.method === 'LOG_BASED');
 }
 
 /** Runs the workers side by side; the first failure that ends the job stops the others at once. */

@@ -3,8 +3,9 @@ import type { ReplicationError } from '../model/errors.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Json, Lease, WorkList } from '../ledger/ledger.ts';
+import type { Json, Lease } from '../ledger/ledger.ts';
 import { closeDeadJobs } from './close-dead-jobs.ts';
+import type { OpenJob } from './end-job.ts';
 import type { Engine, SelectedStreams } from './engine.ts';
 import { finishJob } from './finish-job.ts';
 import { newJobId } from './job.ts';
@@ -23,22 +24,21 @@ import type { LoadingReport } from '../model/report.ts';
 export interface JobRequest {
   /** `schedule`, `manual`, `demo`: a paused integration is started by hand only. */
   readonly trigger: string;
+  /** In AWS: ARN of the execution that the job is part of; kept in its record. */
+  readonly execution?: string;
 }
 
-/** A job that has its lease and its units. Whoever holds it must call `finishJob`. */
-export interface StartedJob extends AsyncDisposable {
+/** A job that has its lease and its units. Whoever holds it must call `endJob`, or see to it that somebody else does. */
+export interface StartedJob extends OpenJob, AsyncDisposable {
   readonly state: 'started';
   readonly context: JobContext;
-  readonly work: WorkList;
   readonly plan: Plan;
-  readonly selection: SelectedStreams;
-  readonly startedAt: string;
-  readonly trigger: string;
 }
 
 export type NotStarted =
-  | { readonly state: 'busy'; readonly job: string; readonly expiresAt: string }
-  | { readonly state: 'paused'; readonly pausedAt: string }
+  /** `record` is the id under which the skipped start is kept. */
+  | { readonly state: 'busy'; readonly job: string; readonly expiresAt: string; readonly record: string }
+  | { readonly state: 'paused'; readonly pausedAt: string; readonly record: string }
   /** Refused before anything was read; the report says why. */
   | { readonly state: 'failed'; readonly report: LoadingReport; readonly error: ReplicationError };
 
@@ -49,18 +49,24 @@ export async function startJob(engine: Engine, request: JobRequest, signal: Abor
   const job = newJobId(startedAt, engine.random());
   const control = await ledger.control();
   if (control.pausedAt !== undefined && request.trigger === 'schedule') {
-    await recordSkipped(engine, job, request.trigger, startedAt.toISOString());
-    return { state: 'paused', pausedAt: control.pausedAt };
+    await recordSkipped(engine, job, request, startedAt.toISOString());
+    return { state: 'paused', pausedAt: control.pausedAt, record: job };
   }
   const lease = await ledger.acquire(job, engine.settings.leaseTtlMs);
   if (lease.state === 'busy') {
-    await recordSkipped(engine, job, request.trigger, startedAt.toISOString());
-    return { state: 'busy', job: lease.job, expiresAt: lease.expiresAt };
+    await recordSkipped(engine, job, request, startedAt.toISOString());
+    return { state: 'busy', job: lease.job, expiresAt: lease.expiresAt, record: job };
   }
   const jobLog = log.with({ job });
   try {
     jobLog.log('INFO', 'job-started', { trigger: request.trigger, epoch: lease.epoch });
-    await ledger.updateJob(job, () => ({ job, state: 'running', trigger: request.trigger, startedAt: startedAt.toISOString() }));
+    await ledger.updateJob(job, () => ({
+      job,
+      state: 'running',
+      trigger: request.trigger,
+      startedAt: startedAt.toISOString(),
+      ...(request.execution === undefined ? {} : { execution: request.execution }),
+    }));
     return await prepare({ ...engine, log: jobLog }, lease, request.trigger, startedAt, AbortSignal.any([signal, lease.lost]));
   } catch (error) {
     const known = asUnexpected(signal.aborted ? signal.reason : error);
@@ -152,7 +158,14 @@ function refuseTypos(selection: SelectedStreams, states: ReadonlyMap<string, Str
   if (fatal !== undefined) throw fatal.error;
 }
 
-async function recordSkipped(engine: Engine, job: string, trigger: string, at: string): Promise<void> {
+async function recordSkipped(engine: Engine, job: string, { trigger, execution }: JobRequest, at: string): Promise<void> {
   engine.log.log('INFO', 'job-skipped', { job, trigger });
-  await engine.ledger.updateJob(job, () => ({ job, state: 'skipped', trigger, startedAt: at, endedAt: at }));
+  await engine.ledger.updateJob(job, () => ({
+    job,
+    state: 'skipped',
+    trigger,
+    startedAt: at,
+    endedAt: at,
+    ...(execution === undefined ? {} : { execution }),
+  }));
 }

@@ -4,6 +4,9 @@ import type { KeyUnit, ObjectName } from '../plan/key-template.ts';
 import type { Commit, Head } from '../ledger/ledger.ts';
 import type { Engine } from './engine.ts';
 import { headPlace, tableOf } from './head-place.ts';
+import type { JobContext } from './job.ts';
+import { parseSlotBookmark } from './log/slot-bookmark.ts';
+import type { SlotBookmark } from './log/slot-bookmark.ts';
 
 /** Where objects of a head may lie. */
 interface Place {
@@ -37,14 +40,50 @@ export async function sweepOrphans(
       for (const batch of batches) await sweepBatch(engine, { place, batch, fence: head.fence, named }, signal);
     }
   }
+  // Reports and `_table.json` that were being written; in a folder they have temporary files.
+  const { integration } = engine.settings;
+  const below = `${integration}/`;
+  await engine.sink.abandonUploads(below, (key) => isBesideData(key.slice(below.length)), signal);
+}
+
+/** Whether a key below the integration is that of a report, of a log or of what describes a table: whoever loads rows passes over names beginning so. */
+function isBesideData(key: string): boolean {
+  return key.split('/').some((part) => part.startsWith('_'));
+}
+
+/**
+ * Removes what earlier claimers of a slot left under versions that a TRUNCATE began in the batch that was just committed. No state had these versions when those died, so that
+ * nobody knew where to look: reading the same TRUNCATE again gives the same version.
+ */
+export async function sweepTruncated(
+  context: Pick<JobContext, 'sink' | 'settings' | 'log' | 'streams'>,
+  { batch, fence }: Pick<Head, 'batch' | 'fence'>,
+  truncated: SlotBookmark['truncated'],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [stream, version] of Object.entries(truncated)) {
+    const table = context.streams.get(stream)?.destinationTable;
+    if (table === undefined) continue;
+    // The fence tells the objects of this commit from all others of its batch.
+    const place: Place = { table, version, unit: { kind: 'log' } };
+    await sweepBatch(context, { place, batch, fence, named: new Set() }, signal);
+  }
 }
 
 function placesOf(head: Head, states: ReadonlyMap<string, StreamState>): readonly Place[] {
   const place = headPlace(head.id);
   if (place?.kind === 'slot') {
+    // A job may have died between a commit with a TRUNCATE and the states that have its version.
+    const truncated = parseSlotBookmark(head.bookmark)?.truncated ?? {};
     return [...states.values()]
       .filter((state) => state.method === 'LOG_BASED' && state.name.database === place.database)
-      .map((state) => ({ table: state.destinationTable, version: state.version, unit: { kind: 'log' } }));
+      .flatMap((state) =>
+        [...new Set([state.version, truncated[state.stream] ?? state.version])].map((version): Place => ({
+          table: state.destinationTable,
+          version,
+          unit: { kind: 'log' },
+        })),
+      );
   }
   const table = tableOf(head.bookmark);
   return place === undefined || table === undefined ? [] : [{ table, version: place.version, unit: place.unit }];

@@ -1,8 +1,10 @@
-import { asUnexpected } from '../model/errors.ts';
-import type { ErrorCode, ReplicationError } from '../model/errors.ts';
+import { asUnexpected, ReplicationError } from '../model/errors.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import { streamItems } from '../model/stream-state.ts';
 import type { Unit } from '../plan/plan.ts';
 import type { Json, WorkList } from '../ledger/ledger.ts';
 import { copyRange, startCopy } from './copy-unit.ts';
+import { OutOfTime } from './job.ts';
 import type { Budget, JobContext, JobStream } from './job.ts';
 import { readByKey } from './key-unit.ts';
 import { readLog } from './log/log-unit.ts';
@@ -66,6 +68,7 @@ export async function runWorker(context: JobContext, work: WorkList, worker: str
   await using sessions = openSessions(context.source);
   const signal = AbortSignal.any([budget.abort, context.lease.lost]);
   let idleMs: number = IDLE_POLL_MS.first;
+  let isFirst = true;
   for (;;) {
     signal.throwIfAborted();
     if (budget.stop.aborted) {
@@ -75,16 +78,26 @@ export async function runWorker(context: JobContext, work: WorkList, worker: str
     }
     const [next] = await work.take(worker, 1);
     if (next === undefined) {
-      const { open, held } = await work.progress();
-      if (open === 0 && held === 0) return 'done';
+      if (!(await mayGetWork(work))) return 'done';
       await context.clock.sleep(idleMs, AbortSignal.any([signal, budget.stop])).catch(() => undefined);
       idleMs = Math.min(idleMs * 2, IDLE_POLL_MS.most);
       continue;
     }
     idleMs = IDLE_POLL_MS.first;
-    const state = await runUnit({ context, sessions, work, worker, budget, signal }, next.unit as unknown as Unit);
+    const scope = { context, sessions, work, worker, budget, signal, hadAllTime: isFirst };
+    const state = await runUnit(scope, next.unit as unknown as Unit);
+    isFirst = false;
     if (state === 'more') await work.giveBack(worker, next.index);
   }
+}
+
+/** Whether there may be something to take later: of what others hold, only the beginning of a copy adds more than its holder does at once. */
+async function mayGetWork(work: WorkList): Promise<boolean> {
+  const { open, held } = await work.progress();
+  if (open > 0) return true;
+  if (held === 0) return false;
+  const units = (await work.heldUnits()) as unknown as readonly Unit[];
+  return units.some(({ kind }) => kind === 'copy');
 }
 
 interface WorkerScope {
@@ -94,10 +107,13 @@ interface WorkerScope {
   readonly worker: string;
   readonly budget: Budget;
   readonly signal: AbortSignal;
+  /** Whether the unit is the first of this process: the next one would not have more time for it. */
+  readonly hadAllTime: boolean;
 }
 
 async function runUnit(scope: WorkerScope, unit: Unit): Promise<WorkerOutcome> {
   const { context, signal, budget } = scope;
+  const began = context.clock.now().toISOString();
   const subject = subjectOf(context, unit);
   if (subject === undefined) return 'done';
   context.progress({ kind: 'unit-started', stream: subject.name, what: unit.kind });
@@ -118,13 +134,34 @@ async function runUnit(scope: WorkerScope, unit: Unit): Promise<WorkerOutcome> {
     return await attemptUnit(scope, unit, subject, unitSignal);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof StopGraceOver || grace.signal.aborted) return 'more';
+    if (error instanceof StopGraceOver || grace.signal.aborted) {
+      const tooLong = await neverEnds(scope, unit, began);
+      if (tooLong === undefined) return 'more';
+      await recordFailure(scope, subject, tooLong);
+      return 'done';
+    }
     await recordFailure(scope, subject, asUnexpected(error));
     return 'done';
   } finally {
     budget.stop.removeEventListener('abort', onStop);
     ended.abort();
   }
+}
+
+/** Shorter allotments are somebody's wish, and say nothing of a unit. */
+const WHOLE_ALLOTMENT_MINUTES = 5;
+
+/** The error of a unit that had the whole time of a process and came to no checkpoint: it would be begun again and again. Undefined for every other one. */
+async function neverEnds(scope: WorkerScope, unit: Unit, began: string): Promise<ReplicationError | undefined> {
+  const { context, budget, hadAllTime } = scope;
+  const { reason } = budget.stop as { readonly reason: unknown };
+  if (!hadAllTime || !(reason instanceof OutOfTime) || reason.minutes < WHOLE_ALLOTMENT_MINUTES || unit.kind === 'log')
+    return undefined;
+  if (unit.kind === 'key') {
+    const head = await context.ledger.head(streamItems.keyHead(unit.stream, unit.version));
+    if (head?.lastCommit !== undefined && head.lastCommit.at >= began) return undefined;
+  }
+  return new ReplicationError('unit-too-long', { stream: unit.stream, minutes: Math.floor(reason.minutes) });
 }
 
 async function attemptUnit(scope: WorkerScope, unit: Unit, subject: Subject, signal: AbortSignal): Promise<WorkerOutcome> {

@@ -3,6 +3,7 @@ import { bodyOf, damaged, parseItem } from './items.ts';
 import type { Shelf } from './items.ts';
 import { keys, nameIn } from './keys.ts';
 import { isCommit, isHead } from './shapes.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** Commits are at most so large; the rest of a head's item is room for bookmark and names. */
 export const MAX_COMMIT_BYTES = 300_000;
@@ -10,7 +11,9 @@ export const MAX_COMMIT_BYTES = 300_000;
 /** Gives a commit an item of its own, before the head's next commit takes its place. Idempotent. Throws `ledger-damaged` if another commit has that item. */
 export async function archive(shelf: Shelf, commit: Commit): Promise<void> {
   const id = keys.commit(commit);
+  await failpoint('archive.before');
   const written = await shelf.store.put(shelf.integration, id, bodyOf(commit, { what: 'a commit' }), 0);
+  await failpoint('archive.after');
   if (written.state === 'written' || written.current === undefined) return;
   // A claim has a fence of its own and makes each batch once: fence and batch name a commit.
   if (parseItem(shelf, written.current, isCommit).fence !== commit.fence) throw damaged(shelf, id, `two commits of one batch`);

@@ -6,6 +6,7 @@ import { keys } from './keys.ts';
 import type { Claim, Commit, Head, Json } from './ledger.ts';
 import { isCommit, isHead } from './shapes.ts';
 import type { HeadItem } from './shapes.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** What a claim must know of the lease that it is made under. */
 export interface Tenure {
@@ -13,6 +14,8 @@ export interface Tenure {
   readonly epoch: number;
   /** Throws `lease-lost`. */
   assertHeld(): void;
+  /** Throws `lease-lost` if the store says that the job was closed, or taken over by others. */
+  confirm(): Promise<void>;
   /** Notes that another job has the lease, and gives the error to throw. */
   lose(): ReplicationError<'lease-lost'>;
 }
@@ -43,22 +46,27 @@ export async function claimHead(
     fence = base.fence;
     const claimed: HeadItem = { ...base, fence: fence + 1, epoch: tenure.epoch, job: tenure.job, worker };
     tenure.assertHeld();
+    await failpoint('claim.before');
     const written = await shelf.store.put(
       shelf.integration,
       id,
       bodyOf(claimed, { what: `the head "${head}"` }),
       item?.revision ?? 0,
     );
-    if (written.state === 'written')
+    if (written.state === 'written') await failpoint('claim.after');
+    if (written.state === 'written') {
+      await tenure.confirm();
       return new HeadClaim(shelf, tenure, { head: { id: head, ...claimed }, revision: written.item.revision });
+    }
     item = written.current;
   }
 }
 
-/** Archives the last commit of a head and removes it. Throws `fenced-out`. */
+/** Archives the last commit of a head and removes it. `assertHeld` is asked before each try. Throws `fenced-out`, and what `assertHeld` throws. */
 export async function retireHead(
   shelf: Shelf,
   { head, fence }: { readonly head: string; readonly fence: number | 'any' },
+  assertHeld: () => void = () => undefined,
 ): Promise<void> {
   const id = keys.head(head);
   for (;;) {
@@ -66,7 +74,12 @@ export async function retireHead(
     if (now === undefined) return;
     if (fence !== 'any' && now.value.fence !== fence) throw new ReplicationError('fenced-out', { head });
     if (now.value.lastCommit !== undefined) await archive(shelf, now.value.lastCommit);
-    if ((await shelf.store.remove(shelf.integration, id, now.revision)) === 'written') return;
+    // Since the head was read: whoever was frozen meanwhile learns it here, or by the revision.
+    assertHeld();
+    await failpoint('retire.before');
+    if ((await shelf.store.remove(shelf.integration, id, now.revision)) !== 'written') continue;
+    await failpoint('retire.after');
+    return;
   }
 }
 
@@ -119,7 +132,9 @@ class HeadClaim implements Claim {
     this.#tenure.assertHeld();
     if (head.lastCommit !== undefined) await archive(this.#shelf, head.lastCommit);
     this.#tenure.assertHeld();
+    await failpoint('commit.before');
     const written = await this.#shelf.store.put(this.#shelf.integration, keys.head(id), body, this.#revision);
+    if (written.state === 'written') await failpoint('commit.after');
     if (written.state === 'written') return this.#advance({ id, ...next }, written.item.revision, commit);
 
     const now = written.current === undefined ? undefined : parseItem(this.#shelf, written.current, isHead);

@@ -3,6 +3,7 @@ import type { Shelf } from './items.ts';
 import { encodePart, JOB_PREFIXES, jobIn, keys } from './keys.ts';
 import type { JobRecord } from './ledger.ts';
 import { isJobRecord } from './shapes.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** Items removed at once. */
 const REMOVED_AT_ONCE = 16;
@@ -18,14 +19,17 @@ export async function updateJob(
   job: string,
   change: (now: JobRecord | undefined) => JobRecord,
 ): Promise<JobRecord> {
-  return update(shelf, keys.job(job), {
+  await failpoint('job.record.before');
+  const record = await update<JobRecord, JobRecord>(shelf, keys.job(job), {
     shape: isJobRecord,
     what: `the record of job ${job}`,
     change: (now) => {
-      const record = change(now);
-      return { write: record, result: record };
+      const next = change(now);
+      return { write: next, result: next };
     },
   });
+  await failpoint('job.record.after');
+  return record;
 }
 
 /** Records of jobs, newest first. */

@@ -9,6 +9,7 @@ import type { Busy, Claim, Json, Lease } from './ledger.ts';
 import { isLease } from './shapes.ts';
 import type { LeaseItem } from './shapes.ts';
 import type { Written } from './store.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** What taking and keeping a lease needs. */
 export interface LeaseScope extends Shelf {
@@ -32,7 +33,7 @@ export interface LeaseOwner {
 export async function acquireLease(
   scope: LeaseScope,
   { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
-): Promise<Lease | Busy> {
+): Promise<HeldLease | Busy> {
   let item = await scope.store.get(scope.integration, keys.lease);
   for (;;) {
     const asked = momentOf(scope.clock);
@@ -44,12 +45,14 @@ export async function acquireLease(
     const previous = now?.state === 'held' && now.job !== job ? { previous: now.job } : {};
     const by = scope.owner === undefined ? {} : { owner: scope.owner.identity };
     const taken: LeaseItem = { state: 'held', job, epoch, expiresAt: expiry(asked, ttlMs, isLive ? now : undefined), ...by };
+    await failpoint('lease.acquire.before');
     const written = await scope.store.put(
       scope.integration,
       keys.lease,
       bodyOf(taken, { what: 'the lease' }),
       item?.revision ?? 0,
     );
+    if (written.state === 'written') await failpoint('lease.acquire.after');
     if (written.state === 'written')
       return new HeldLease(scope, {
         job,
@@ -68,14 +71,14 @@ export async function acquireLease(
 export async function joinLease(
   scope: LeaseScope,
   { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
-): Promise<Lease> {
+): Promise<HeldLease> {
   let asked = momentOf(scope.clock);
   let item = await scope.store.get(scope.integration, keys.lease);
   for (;;) {
     const now = item === undefined ? undefined : parseItem(scope, item, isLease);
     if (item === undefined || now?.state !== 'held' || now.job !== job)
       throw new ReplicationError('lease-lost', { job, integration: scope.integration });
-    const held = { job, epoch: now.epoch, ttlMs };
+    const held = { job, epoch: now.epoch, ttlMs, isShared: true };
     if (isFresh(now, asked, ttlMs))
       return new HeldLease(scope, { ...held, asked, expiresAt: now.expiresAt, revision: item.revision });
     asked = momentOf(scope.clock);
@@ -84,6 +87,25 @@ export async function joinLease(
     if (written.state === 'written')
       return new HeldLease(scope, { ...held, asked, expiresAt: renewed.expiresAt, revision: written.item.revision });
     item = written.current;
+  }
+}
+
+/** Takes the lease of a job from its own workers: the next epoch of the same job. Throws `lease-lost`. */
+export async function takeOverLease(
+  scope: LeaseScope,
+  { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
+): Promise<HeldLease> {
+  for (;;) {
+    const asked = momentOf(scope.clock);
+    const item = await readAs(scope, keys.lease, isLease);
+    const now = item?.value;
+    if (item === undefined || now?.state !== 'held' || now.job !== job)
+      throw new ReplicationError('lease-lost', { job, integration: scope.integration });
+    const taken: LeaseItem = { ...now, epoch: now.epoch + 1, expiresAt: expiry(asked, ttlMs, now) };
+    const written = await scope.store.put(scope.integration, keys.lease, bodyOf(taken, { what: 'the lease' }), item.revision);
+    if (written.state !== 'written') continue;
+    const terms = { job, epoch: taken.epoch, ttlMs, asked, expiresAt: taken.expiresAt, revision: written.item.revision };
+    return new HeldLease(scope, terms);
   }
 }
 
@@ -108,15 +130,19 @@ interface Terms {
   readonly asked: Moment;
   readonly expiresAt: string;
   readonly revision: number;
+  /** Others of the same job may close it while this process works. @default false */
+  readonly isShared?: boolean;
 }
 
-class HeldLease implements Lease {
+/** A lease as the ledger that it was taken through keeps it. */
+export class HeldLease implements Lease {
   readonly state = 'held';
   readonly job: string;
   readonly epoch: number;
   readonly previous?: string;
   readonly #scope: LeaseScope;
   readonly #ttlMs: number;
+  readonly #isShared: boolean;
   readonly #lost = new AbortController();
   #term: Term;
   #revision: number;
@@ -125,12 +151,13 @@ class HeldLease implements Lease {
   #renewAlarm: ReturnType<Alarm> | undefined;
   #expiryAlarm: ReturnType<Alarm> | undefined;
 
-  constructor(scope: LeaseScope, { job, epoch, previous, ttlMs, asked, expiresAt, revision }: Terms) {
+  constructor(scope: LeaseScope, { job, epoch, previous, ttlMs, asked, expiresAt, revision, isShared = false }: Terms) {
     this.#scope = scope;
     this.job = job;
     this.epoch = epoch;
     if (previous !== undefined) this.previous = previous;
     this.#ttlMs = ttlMs;
+    this.#isShared = isShared;
     this.#revision = revision;
     this.#term = new Term(asked, { ttlMs, expiresAtMs: Date.parse(expiresAt) });
     this.#schedule(ttlMs / 3);
@@ -144,6 +171,22 @@ class HeldLease implements Lease {
   assertHeld(): void {
     if (!this.#isOpen) throw this.#lossError();
     if (this.#term.isOver(momentOf(this.#scope.clock))) throw this.lose();
+  }
+
+  /**
+   * Looks into the store whether the job was closed under this worker; to be called after a claim was written and before it is used. Whoever closes a job takes its lease over first and
+   * claims its heads then: a claim that was written too late for that is seen here. Throws `lease-lost`.
+   */
+  async confirm(): Promise<void> {
+    if (!this.#isShared) return;
+    const now = (await readAs(this.#scope, keys.lease, isLease))?.value;
+    if (now?.state !== 'held' || now.job !== this.job || now.epoch !== this.epoch) throw this.lose();
+  }
+
+  /** Throws `lease-lost` if the lease was lost or has run out; not if it was given up, since nobody was kept from anything then. */
+  assertNotLost(): void {
+    if (this.#lost.signal.aborted) throw this.#lossError();
+    if (this.#isOpen) this.assertHeld();
   }
 
   /** Notes that it is no longer held, and gives the error to throw. */
@@ -160,7 +203,7 @@ class HeldLease implements Lease {
 
   async retire(claim: Claim): Promise<void> {
     this.assertHeld();
-    await retireHead(this.#scope, { head: claim.head.id, fence: claim.fence });
+    await retireHead(this.#scope, { head: claim.head.id, fence: claim.fence }, () => this.assertHeld());
   }
 
   async release(): Promise<void> {
@@ -171,7 +214,9 @@ class HeldLease implements Lease {
       const now = parseItem(this.#scope, item, isLease);
       if (now.state !== 'held' || now.job !== this.job || now.epoch !== this.epoch) return;
       const released = bodyOf({ ...now, state: 'released' } satisfies LeaseItem, { what: 'the lease' });
+      await failpoint('lease.release.before');
       const written = await this.#scope.store.put(this.#scope.integration, keys.lease, released, item.revision);
+      if (written.state === 'written') await failpoint('lease.release.after');
       if (written.state === 'written') return;
       item = written.current;
     }
@@ -239,7 +284,9 @@ class HeldLease implements Lease {
       const asked = momentOf(clock);
       if (this.#term.isOver(asked)) return false;
       const renewed: LeaseItem = { ...now, expiresAt: expiry(asked, this.#ttlMs, now) };
+      await failpoint('lease.renew.before');
       const written: Written = await store.put(integration, keys.lease, bodyOf(renewed, { what: 'the lease' }), expected);
+      if (written.state === 'written') await failpoint('lease.renew.after');
       if (written.state === 'written') return this.#hold(asked, renewed, written.item.revision);
       if (written.current === undefined) return false;
       now = parseItem(this.#scope, written.current, isLease);

@@ -12,6 +12,11 @@ export interface Ledger {
   acquire(job: string, ttlMs: number): Promise<Lease | Busy>;
   /** A worker of a running job joins under its lease. Throws `lease-lost` if that job does not hold it. */
   join(job: string, ttlMs: number): Promise<Lease>;
+  /**
+   * Takes the lease of a job from its own workers, to close it: those that still run, seen or unseen, can claim nothing from then on, and once every head of the job is claimed under
+   * this lease they can commit nothing either. Throws `lease-lost` if that job does not hold it.
+   */
+  takeOver(job: string, ttlMs: number): Promise<Lease>;
   /** Who holds the lease now, if it has not expired. */
   holder(): Promise<{ readonly job: string; readonly expiresAt: string } | undefined>;
 
@@ -22,13 +27,16 @@ export interface Ledger {
   /** Documents by id, all whose id begins with `prefix`: `stream/<stream id>` (small), `ranges/<stream id>` (up to 300 KB, not read with the streams). Ids may hold any characters. */
   documents(prefix: string): Promise<ReadonlyMap<string, Versioned<Json>>>;
   document(id: string): Promise<Versioned<Json> | undefined>;
-  /** Applies `change` to the document, retrying on conflict; `undefined` removes it. Only under a live lease, except for `reset` while none is held. */
+  /**
+   * Applies `change` to the document, retrying on conflict; `undefined` removes it. Only under a live lease, except for `reset` while none is held: throws `lease-lost` once the lease that
+   * was taken through this ledger is lost.
+   */
   updateDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<Json | undefined>;
 
   /** The head of something that advances on its own: a range of a copy, a key-based stream, a slot. */
   head(id: string): Promise<Head | undefined>;
   heads(prefix: string): AsyncIterable<Head>;
-  /** Removes heads after archiving their last commits. Whoever holds a claim of one is fenced out. */
+  /** Removes heads after archiving their last commits. Whoever holds a claim of one is fenced out. Throws `lease-lost` as `updateDocument` does. */
   removeHeads(prefix: string): Promise<void>;
 
   /** Commits of a job: archived ones, and those still inside heads. Ordered by head, then batch. */
@@ -149,6 +157,12 @@ export interface JobRecord {
   readonly bytes?: number;
   /** Per stream, for usage and the pictures of history: at most 300 KB as JSON. */
   readonly summary?: Json;
+  /** In AWS: ARN of the execution of the state machine that the job is part of. */
+  readonly execution?: string;
+  /** Set where a worker was shut out at its end: what it wrote and did not commit lies in the sink until the next job removes it. */
+  readonly orphans?: 'unswept';
+  /** In AWS: what the job has used so far, for its estimated cost. */
+  readonly spent?: Json;
 }
 
 /** Units of a job, taken by workers through conditional writes on one small item. */
@@ -162,6 +176,10 @@ export interface WorkList {
   giveBack(worker: string, index: number): Promise<void>;
   /** Says that this worker holds nothing any more: what it took is done, what it held when it died and has not taken since is for others. */
   finish(worker: string): Promise<void>;
+  /** Says that nobody shall do in this job what this worker holds: it failed, and the next job plans it anew. */
+  drop(worker: string): Promise<void>;
   /** Units neither finished nor held by anyone else: whether there is more to do, and whether others still work. */
   progress(): Promise<{ readonly open: number; readonly held: number; readonly done: number }>;
+  /** The units that somebody holds now. */
+  heldUnits(): Promise<readonly Json[]>;
 }

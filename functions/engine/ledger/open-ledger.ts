@@ -7,13 +7,14 @@ import { forgetJobsBefore, listJobs, readJob, updateJob } from './jobs.ts';
 import { keys, nameIn } from './keys.ts';
 import { systemAlarm } from './lease-term.ts';
 import type { Alarm } from './lease-term.ts';
-import { acquireLease, joinLease, leaseHolder } from './lease.ts';
-import type { LeaseOwner, LeaseScope } from './lease.ts';
+import { acquireLease, joinLease, leaseHolder, takeOverLease } from './lease.ts';
+import type { HeldLease, LeaseOwner, LeaseScope } from './lease.ts';
 import type { Busy, Commit, Control, Head, JobRecord, Json, Lease, Ledger, Versioned, WorkList } from './ledger.ts';
 import { loadReport, saveReport } from './reports.ts';
 import { isControl, isDocument, isHead } from './shapes.ts';
 import type { LedgerStore } from './store.ts';
 import { openWork, saveWork } from './work-list.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 interface LedgerDeps {
   readonly clock: Clock;
@@ -35,6 +36,8 @@ export function openLedger(
 
 class StoredLedger implements Ledger {
   readonly #scope: LeaseScope;
+  /** Of whoever works through this ledger; undefined for onlookers. */
+  #lease: HeldLease | undefined;
 
   constructor(scope: LeaseScope) {
     this.#scope = scope;
@@ -44,12 +47,17 @@ class StoredLedger implements Ledger {
     return this.#scope.store.url;
   }
 
-  acquire(job: string, ttlMs: number): Promise<Lease | Busy> {
-    return acquireLease(this.#scope, { job, ttlMs });
+  async acquire(job: string, ttlMs: number): Promise<Lease | Busy> {
+    const acquired = await acquireLease(this.#scope, { job, ttlMs });
+    return acquired.state === 'busy' ? acquired : this.#under(acquired);
   }
 
-  join(job: string, ttlMs: number): Promise<Lease> {
-    return joinLease(this.#scope, { job, ttlMs });
+  async join(job: string, ttlMs: number): Promise<Lease> {
+    return this.#under(await joinLease(this.#scope, { job, ttlMs }));
+  }
+
+  async takeOver(job: string, ttlMs: number): Promise<Lease> {
+    return this.#under(await takeOverLease(this.#scope, { job, ttlMs }));
   }
 
   holder(): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
@@ -86,11 +94,20 @@ class StoredLedger implements Ledger {
   }
 
   async updateDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<Json | undefined> {
+    await failpoint('state.save.before');
+    const after = await this.#updateDocument(id, change);
+    await failpoint('state.save.after');
+    return after;
+  }
+
+  async #updateDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<Json | undefined> {
     for (;;) {
       const decided = await update<{ readonly value: Json }, Decided>(this.#scope, keys.document(id), {
         shape: isDocument,
         what: `the document "${id}"`,
         change: (now) => {
+          // Between the read and the write: a worker that was frozen before writes nothing over what others wrote since.
+          this.#lease?.assertNotLost();
           const value = change(now?.value);
           return value === undefined ? { keep: { state: 'remove' } } : { write: { value }, result: { state: 'written', value } };
         },
@@ -110,7 +127,9 @@ class StoredLedger implements Ledger {
   }
 
   async removeHeads(prefix: string): Promise<void> {
-    for await (const { id } of listHeads(this.#scope, prefix)) await retireHead(this.#scope, { head: id, fence: 'any' });
+    for await (const { id } of listHeads(this.#scope, prefix)) {
+      await retireHead(this.#scope, { head: id, fence: 'any' }, () => this.#lease?.assertNotLost());
+    }
   }
 
   commits(job: string): AsyncIterable<Commit> {
@@ -149,10 +168,16 @@ class StoredLedger implements Ledger {
     return openWork(this.#scope, job);
   }
 
+  #under(lease: HeldLease): Lease {
+    this.#lease = lease;
+    return lease;
+  }
+
   /** True: the document is gone, and `change` wanted that of what it last was. */
   async #removeDocument(id: string, change: (now: Json | undefined) => Json | undefined): Promise<boolean> {
     const now = await readAs(this.#scope, keys.document(id), isDocument);
     if (now === undefined) return change(undefined) === undefined;
+    this.#lease?.assertNotLost();
     if (change(now.value.value) !== undefined) return false;
     return (await this.#scope.store.remove(this.#scope.integration, keys.document(id), now.revision)) === 'written';
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { bodyOf, damaged, isObject, readAs, removeAlways, update } from './items.ts';
 import type { Shelf } from './items.ts';
 import { keys } from './keys.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** Pieces of a report are at most so large; a report that fits into one item is kept in one. */
 const PIECE_BYTES = 300_000;
@@ -13,12 +14,14 @@ type ReportItem = { readonly text: string } | { readonly generation: string; rea
 
 /** Saves a report of any length. Readers see the earlier one until the last piece is there. */
 export async function saveReport(shelf: Shelf, job: string, report: string): Promise<void> {
+  await failpoint('report.ledger.before');
   const item = await writePieces(shelf, job, report);
   const before = await update<ReportItem, ReportItem | undefined>(shelf, keys.report(job), {
     shape: isReport,
     what: 'a report',
     change: (now) => ({ write: item, result: now }),
   });
+  await failpoint('report.ledger.after');
   if (before !== undefined && 'generation' in before) await removePieces(shelf, job, before.generation);
 }
 

@@ -4,6 +4,7 @@ import { bodyOf, damaged, isObject, parseItem, readAs, update } from './items.ts
 import type { Shelf } from './items.ts';
 import { keys } from './keys.ts';
 import type { Json, WorkList } from './ledger.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 
 /** Pages of units are at most so large. */
 const PAGE_BYTES = 300_000;
@@ -32,7 +33,9 @@ export async function saveWork(shelf: Shelf, job: string, units: readonly Json[]
     await shelf.store.put(shelf.integration, keys.page(job, generation, page.first), pageBody(page.units), 0);
   }
   const work: WorkItem = { generation, total: units.length, next: 0, returned: [], held: {}, done: 0 };
+  await failpoint('work.save.before');
   await shelf.store.put(shelf.integration, keys.work(job), bodyOf(work, { what: 'the work of a job' }), 0);
+  await failpoint('work.save.after');
 }
 
 /** The units of a job. Throws `job-unknown`. */
@@ -64,6 +67,7 @@ class SharedWork implements WorkList {
 
   async take(worker: string, count: number): Promise<readonly { readonly index: number; readonly unit: Json }[]> {
     const taken = this.#taken.get(worker) ?? new Set<number>();
+    await failpoint('work.take.before');
     const indexes = await this.#update((work) => {
       const held = work.held[worker] ?? [];
       const left = held.filter((index) => !taken.has(index));
@@ -80,6 +84,7 @@ class SharedWork implements WorkList {
       };
       return { write: after, result: [...again, ...returned, ...fresh] };
     });
+    await failpoint('work.take.after');
     // Until the caller has the units, they count as not begun: should reading them fail, the next call gives them again.
     this.#taken.delete(worker);
     const units: { readonly index: number; readonly unit: Json }[] = [];
@@ -90,10 +95,13 @@ class SharedWork implements WorkList {
   }
 
   async add(units: readonly Json[]): Promise<void> {
+    await failpoint('work.add.before');
     for (const { units: page } of cutPages(units)) await this.#addPage(page);
+    await failpoint('work.add.after');
   }
 
   async giveBack(worker: string, index: number): Promise<void> {
+    await failpoint('work.give-back.before');
     await this.#update((work) => {
       const held = work.held[worker] ?? [];
       if (!held.includes(index)) return { keep: undefined };
@@ -103,11 +111,13 @@ class SharedWork implements WorkList {
         result: undefined,
       };
     });
+    await failpoint('work.give-back.after');
     this.#taken.get(worker)?.delete(index);
   }
 
   async finish(worker: string): Promise<void> {
     const taken = this.#taken.get(worker) ?? new Set<number>();
+    await failpoint('work.finish.before');
     await this.#update((work) => {
       const held = work.held[worker] ?? [];
       if (held.length === 0) return { keep: undefined };
@@ -121,6 +131,16 @@ class SharedWork implements WorkList {
       };
       return { write: after, result: undefined };
     });
+    await failpoint('work.finish.after');
+    this.#taken.delete(worker);
+  }
+
+  async drop(worker: string): Promise<void> {
+    await this.#update((work) => {
+      const { length } = work.held[worker] ?? [];
+      if (length === 0) return { keep: undefined };
+      return { write: { ...work, held: withHeld(work.held, worker, []), done: work.done + length }, result: undefined };
+    });
     this.#taken.delete(worker);
   }
 
@@ -129,6 +149,13 @@ class SharedWork implements WorkList {
     this.#total = total;
     const inWork = Object.values(held).reduce((sum, indexes) => sum + indexes.length, 0);
     return { open: total - next + returned.length, held: inWork, done };
+  }
+
+  async heldUnits(): Promise<readonly Json[]> {
+    const { held } = await this.#read();
+    const units: Json[] = [];
+    for (const index of Object.values(held).flat()) units.push(await this.#unit(index));
+    return units;
   }
 
   /**
@@ -147,6 +174,7 @@ class SharedWork implements WorkList {
         written.state === 'written' || written.current === undefined
           ? units
           : parseItem(this.#shelf, written.current, isPage).units;
+      await failpoint('work.add.page');
       await this.#update((work) =>
         work.total === total ? { write: { ...work, total: total + there.length }, result: undefined } : { keep: undefined },
       );

@@ -22,6 +22,29 @@ export interface LoadingReport {
   readonly skipped: readonly { readonly stream: string; readonly reason: string }[];
   readonly warnings: readonly string[];
   readonly usage: Usage;
+  /** In AWS: what the job cost about. */
+  readonly cost?: CostEstimate | undefined;
+}
+
+/** What a job cost, from what it was measured to use and a dated price table: US dollars, before free tiers, discounts and taxes. */
+export interface CostEstimate {
+  readonly currency: 'USD';
+  /** Of the job. Storage is not in it. */
+  readonly total: number;
+  /** Null without rows. */
+  readonly perMillionRows: number | null;
+  /** Per 10^9 bytes of JSON; null without any. */
+  readonly perGigabyte: number | null;
+  readonly parts: {
+    readonly lambda: number;
+    readonly stepFunctions: number;
+    readonly dynamodb: number;
+    readonly s3: number;
+  };
+  /** For a month of keeping in S3 Standard what the job wrote. */
+  readonly storagePerMonth: number;
+  /** Where and when the prices are from: `us-east-1 2026-11`. */
+  readonly prices: string;
 }
 
 /** `pending`: not reached; `copying`: its copy goes on in the next job. */

@@ -128,6 +128,11 @@ export function reportKey(of: { readonly integration: string; readonly job: stri
   return `${of.integration}/_reports/${year}/${month}/${day}/${of.job}.json`;
 }
 
+/** Where a job leaves what its workers on other machines need to know of it. */
+export function handoverKey(of: { readonly integration: string; readonly job: string }): string {
+  return `${of.integration}/_jobs/${of.job}.json.gz`;
+}
+
 /** Where all pieces of a job's extraction log are. */
 export function logPrefix(of: { readonly integration: string; readonly job: string }): string {
   return `${of.integration}/_logs/${of.job}/`;

@@ -26,6 +26,7 @@ export function renderReport(report: LoadingReport, style: TextStyle = plainStyl
     slots(report, style),
     skipped(report),
     warnings(report, style),
+    cost(report),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
@@ -135,6 +136,24 @@ function warnings(report: LoadingReport, style: TextStyle): string {
     ...report.tables.flatMap((table) => table.warnings.map((warning) => `${table.stream}: ${warning}`)),
   ];
   return all.map((warning) => `${style.warn('warning')}: ${printable(warning)}\n`).join('');
+}
+
+function cost({ cost: estimate }: LoadingReport): string {
+  if (estimate === undefined) return '';
+  const { total, perMillionRows, perGigabyte, storagePerMonth, prices } = estimate;
+  const per = [
+    ...(perMillionRows === null ? [] : [`${dollars(perMillionRows)} per million rows`]),
+    ...(perGigabyte === null ? [] : [`${dollars(perGigabyte)} per GB`]),
+  ];
+  return [
+    `cost about ${dollars(total)}${per.length === 0 ? '' : ` (${per.join(', ')})`}, `,
+    `and ${dollars(storagePerMonth)} a month to keep it; prices of ${printable(prices)}\n`,
+  ].join('');
+}
+
+/** Cents, and below one the first two digits that are not zero. */
+function dollars(value: number): string {
+  return `$${value >= 0.01 || value === 0 ? value.toFixed(2) : Number(value.toPrecision(2)).toFixed(6).replace(/0+$/, '')}`;
 }
 
 /** Jobs as a list for a terminal, in the order given. */

@@ -108,6 +108,20 @@ const usage = z
   .object({ ...rowsOver, streams: z.array(z.object({ stream: z.string(), ...rowsOver })) })
   .describe('Rows that were written, re-sent ones included, over the last 24 hours, this calendar month and the last one (UTC)');
 
+const dollars = z.number().nonnegative();
+
+const cost = z
+  .object({
+    currency: z.literal('USD'),
+    total: dollars.describe('Of the job; storage is not in it'),
+    perMillionRows: dollars.nullable(),
+    perGigabyte: dollars.nullable().describe('Per 10^9 bytes of JSON'),
+    parts: z.object({ lambda: dollars, stepFunctions: dollars, dynamodb: dollars, s3: dollars }),
+    storagePerMonth: dollars.describe('For a month of keeping in S3 Standard what the job wrote'),
+    prices: z.string().describe('Where and when the prices are from'),
+  })
+  .describe('In AWS: estimate from measured use and a dated price table, before free tiers, discounts and taxes');
+
 /** Parses a loading report. Fields that are added later are left out, not refused. */
 export const loadingReportSchema = z
   .object({
@@ -128,6 +142,7 @@ export const loadingReportSchema = z
     skipped: z.array(z.object({ stream: z.string(), reason: z.string() })).describe('Tables that are not replicated, and why'),
     warnings: z.array(z.string()),
     usage,
+    cost: cost.optional(),
   })
   .describe('What a job loaded. Only ever extended; 64-bit positions are strings.');
 

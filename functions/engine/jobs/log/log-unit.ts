@@ -19,6 +19,8 @@ import { relationIndex } from './relation-index.ts';
 import { parseSlotBookmark, sameBookmark, slotBookmarkJson, slotHead } from './slot-bookmark.ts';
 import type { SlotBookmark } from './slot-bookmark.ts';
 import { applyTruncates, logVersions } from './log-versions.ts';
+import { sweepTruncated } from '../sweep.ts';
+import { failpoint } from '../../runtime/failpoints.ts';
 
 /** A batch of more JSON than this is committed: it bounds memory, whatever the number of tables, since every table of a batch has an upload under way. */
 const BATCH_JSON_BYTES = 64 * 1024 * 1024;
@@ -85,8 +87,8 @@ class SlotBatches implements AsyncDisposable {
   #streams = new Map<string, LogStream>();
   /** What the index found, in this batch: one look-up per change. */
   #opened = new Map<readonly JobStream[], readonly LogStream[]>();
-  /** Streams of this batch that a TRUNCATE superseded: their rows stay under the version before it. */
-  #superseded: LogStream[] = [];
+  /** Streams of this batch that a TRUNCATE superseded: nobody needs their rows any more, and no report would name them. */
+  readonly #superseded: LogStream[] = [];
   #bookmark: SlotBookmark;
   #jsonBytes = 0;
   #openedAtMs: number;
@@ -133,7 +135,8 @@ class SlotBatches implements AsyncDisposable {
   /** The one rule, for everything since the last time: objects, then the bookmark, then the slot. */
   async settle(place: Pick<SlotBookmark, 'lsn' | 'inside'>): Promise<void> {
     const { context } = this.#scope;
-    const all = [...this.#superseded, ...this.#streams.values()];
+    await this.#dropSuperseded();
+    const all = [...this.#streams.values()];
     for (const stream of all) {
       if (stream.partials.length > 0) await completePartials(this.#session, stream, this.#scope.signal);
       await this.#write(stream);
@@ -164,9 +167,14 @@ class SlotBatches implements AsyncDisposable {
     if (tables.length > 0 || !sameBookmark(next, this.#bookmark)) {
       await this.#claim.commit({ tables, after: slotBookmarkJson(next) });
       await applyTruncates(context, next.truncated);
+      await sweepTruncated(context, this.#claim.head, next.truncated, this.#scope.signal);
     }
     this.#bookmark = { ...next, truncated: {} };
-    if (place.inside === null) await this.#confirm(place.lsn);
+    if (place.inside === null) {
+      await failpoint('confirm.before');
+      await this.#confirm(place.lsn);
+      await failpoint('confirm.after');
+    }
     context.log.log('INFO', 'log-committed', {
       database: this.#unit.database,
       lsn: formatLsn(place.lsn),
@@ -175,14 +183,14 @@ class SlotBatches implements AsyncDisposable {
     });
     this.#streams = new Map();
     this.#opened = new Map();
-    this.#superseded = [];
     this.#jsonBytes = 0;
     this.#openedAtMs = context.clock.now().getTime();
     this.#batchedAt = context.clock.now().toISOString();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stream of [...this.#superseded, ...this.#streams.values()]) await stream.set?.[Symbol.asyncDispose]();
+    await this.#dropSuperseded();
+    for (const stream of this.#streams.values()) await stream.set?.[Symbol.asyncDispose]();
   }
 
   #streamsOf(relation: LogRelation): readonly LogStream[] {
@@ -212,6 +220,10 @@ class SlotBatches implements AsyncDisposable {
     this.#jsonBytes += block.bytes.length;
     await stream.set.write(block);
     context.progress({ kind: 'rows', stream: stream.stream.id, rows: block.rows, jsonBytes: block.bytes.length });
+  }
+
+  async #dropSuperseded(): Promise<void> {
+    for (const stream of this.#superseded.splice(0)) await stream.set?.[Symbol.asyncDispose]();
   }
 
   /** TRUNCATE begins a new version: what came before it is superseded as soon as the batch is committed. */

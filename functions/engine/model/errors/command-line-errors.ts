@@ -12,6 +12,12 @@ export const COMMAND_LINE_ERRORS = {
     remedy: 'Name the one that is meant with --integration.',
     retry: 'after-fix',
   },
+  'execution-not-started': {
+    summary: 'The state machine {name} was not started: {reason}.',
+    remedy:
+      'Use credentials and the region that the stack is deployed with (AWS_PROFILE, AWS_REGION), which may list state machines and start this one; deploy first: npx cdk deploy.',
+    retry: 'after-fix',
+  },
   'confirmation-needed': {
     summary: '{what} needs a confirmation, and there is no terminal to ask on.',
     remedy: 'Give --yes if that is what you want.',

@@ -22,4 +22,20 @@ export const CONFIGURATION_ERRORS = {
     remedy: 'Set the environment variable, create the file, or create the secret that is named there.',
     retry: 'after-fix',
   },
+  'secret-not-for-aws': {
+    summary: '{where} cannot be used in AWS: {reason}.',
+    remedy:
+      'Keep it in AWS Secrets Manager, and name it with secret: in place of what stands there. Amazon RDS needs no password with auth: iam.',
+    retry: 'after-fix',
+  },
+  'packed-config-unreadable': {
+    summary: 'The configuration in {folder} that was deployed with the function cannot be read: {reason}.',
+    remedy: 'Deploy the stack again: cdk deploy.',
+    retry: 'after-fix',
+  },
+  'place-not-for-aws': {
+    summary: '{what} {url} is a folder, which a function in AWS cannot keep.',
+    remedy: 'Set an s3:// destination and a dynamodb:// state, or leave both to the stack.',
+    retry: 'after-fix',
+  },
 } as const satisfies Record<string, ErrorSpec>;

@@ -39,6 +39,29 @@ export const RUNNING_ERRORS = {
       'Nothing to do: the next run goes on from its last commit and writes its report. If it repeats, look into the logs of the machine.',
     retry: 'next-run',
   },
+  'worker-died': {
+    summary: 'A worker of the job {job} ended without a word: its machine went away, or it ran out of memory or time.',
+    remedy:
+      'Nothing to do: the next run goes on from its last commit. If it repeats, give the function more memory, and look into its log group.',
+    retry: 'next-run',
+  },
+  'plan-too-long': {
+    summary: 'Looking at the structure of the databases took longer than the {minutes} minutes that a function may run.',
+    remedy: 'Give the function more memory and time, or fewer databases (connection.databases) to each integration.',
+    retry: 'after-fix',
+  },
+  'handover-missing': {
+    summary: 'The plan of the job {job} cannot be read from {where}: {reason}.',
+    remedy: 'Nothing to do: the next run makes a new plan. If it repeats, see that nothing else removes objects there.',
+    retry: 'next-run',
+  },
+  'unit-too-long': {
+    summary:
+      'Reading "{stream}" takes longer than the {minutes} minutes that a function may run, and it cannot be read in parts.',
+    remedy:
+      'Select a table in place of the view, materialize it in smaller parts, or load it from a machine without that limit: backstitch run.',
+    retry: 'after-fix',
+  },
   'no-job-yet': {
     summary: 'The integration "{integration}" has not run yet.',
     remedy: 'Run it: backstitch run --integration {integration}.',

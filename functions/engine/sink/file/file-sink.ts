@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, unlink } from 'node:fs/promises';
+import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ReplicationError } from '../../model/errors.ts';
 import { TEMPORARY_PREFIX, checkKey } from '../object-key.ts';
@@ -9,6 +9,11 @@ import { MAX_NAME_BYTES, finalPathOf, openFileUpload } from './file-upload.ts';
 import type { FileTarget, FileUpload } from './file-upload.ts';
 import { Folders } from './folders.ts';
 import { walkFiles } from './folder-walk.ts';
+import { failpoint } from '../../runtime/failpoints.ts';
+
+const CHECK_NAME = `${TEMPORARY_PREFIX}check-`;
+/** A check takes a moment: one that is this old was killed. */
+const OLD_CHECK_MS = 3_600_000;
 
 export interface FileSinkOptions {
   /** As configured: `file:./out`. */
@@ -42,7 +47,7 @@ class FileSink implements Sink {
 
   async check(signal: AbortSignal): Promise<void> {
     // An object under a name that nobody uses, from its first byte to its last step, and away again.
-    const name = `${TEMPORARY_PREFIX}check-${randomBytes(6).toString('hex')}`;
+    const name = `${CHECK_NAME}${randomBytes(6).toString('hex')}`;
     const path = join(this.#root, name);
     try {
       await using upload = await openFileUpload({ key: name, path, url: this.url, folders: this.#folders }, signal);
@@ -51,6 +56,7 @@ class FileSink implements Sink {
     } finally {
       await this.#unlink(path);
     }
+    await this.#removeOldChecks();
   }
 
   async create(key: string, _content: ContentHeaders, signal: AbortSignal): Promise<Upload> {
@@ -60,7 +66,9 @@ class FileSink implements Sink {
   async put(key: string, body: Uint8Array, _content: ContentHeaders, signal: AbortSignal): Promise<void> {
     await using upload = await this.#open(key, signal);
     await upload.write(body);
+    await failpoint('sink.put.before');
     await upload.replace();
+    await failpoint('sink.put.after');
   }
 
   async read(key: string, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -82,7 +90,9 @@ class FileSink implements Sink {
   async remove(keys: readonly string[], signal: AbortSignal): Promise<void> {
     for (const key of keys) {
       signal.throwIfAborted();
+      await failpoint('sink.remove.before');
       await this.#unlink(this.#target(key).path);
+      await failpoint('sink.remove.after');
     }
   }
 
@@ -92,7 +102,9 @@ class FileSink implements Sink {
     for await (const { path } of this.#walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), signal)) {
       const key = finalPathOf(path);
       if (key?.startsWith(prefix) !== true || !isAbandoned(key)) continue;
+      await failpoint('sink.abandon.before');
       await this.#unlink(join(this.#root, path));
+      await failpoint('sink.abandon.after');
       count++;
     }
     return count;
@@ -125,6 +137,16 @@ class FileSink implements Sink {
     } catch (error) {
       signal.throwIfAborted();
       throw toSinkError(error, { url: this.url, operation: 'list' });
+    }
+  }
+
+  /** What checks left whose process was killed in the middle. Those of other processes may be under way. */
+  async #removeOldChecks(): Promise<void> {
+    for (const name of await readdir(this.#root).catch(() => [])) {
+      if (!name.startsWith(TEMPORARY_PREFIX) || !name.includes(CHECK_NAME)) continue;
+      const path = join(this.#root, name);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+      if (Date.now() - mtimeMs > OLD_CHECK_MS) await this.#unlink(path);
     }
   }
 

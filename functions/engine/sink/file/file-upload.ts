@@ -8,6 +8,7 @@ import type { Upload } from '../sink.ts';
 import { systemCode, toSinkError } from './file-errors.ts';
 import { syncFolder } from './folders.ts';
 import type { Folders } from './folders.ts';
+import { failpoint } from '../../runtime/failpoints.ts';
 
 const NONCE_BYTES = 6;
 const TEMPORARY_NAME = new RegExp(`^${TEMPORARY_PREFIX}[0-9a-f]{${NONCE_BYTES * 2}}-(.+)$`);
@@ -37,7 +38,10 @@ export async function openFileUpload(target: FileTarget, signal: AbortSignal): P
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomBytes(NONCE_BYTES).toString('hex')}-${basename(target.path)}`);
   try {
     await target.folders.ensure(folder);
-    return new FileUpload(target, signal, temporary, await open(temporary, 'wx', 0o644));
+    await failpoint('sink.begin.before');
+    const upload = new FileUpload(target, signal, temporary, await open(temporary, 'wx', 0o644));
+    await failpoint('sink.begin.after');
+    return upload;
   } catch (error) {
     throw toSinkError(error, { url: target.url, operation: 'open' });
   }
@@ -60,15 +64,18 @@ export class FileUpload implements Upload {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.#check();
+    await failpoint('sink.part.before');
     await this.#attempt('write', async () => {
       // A write may take fewer bytes than it was given, e.g. those that a full disk still had room for.
       for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at)).bytesWritten;
     });
+    await failpoint('sink.part.after');
   }
 
   /** Gives the file its name unless the name is taken. Hard links are needed, since a rename would replace what is there. */
   async complete(): Promise<void> {
     await this.#close();
+    await failpoint('sink.complete.before');
     try {
       await link(this.#temporary, this.#target.path);
     } catch (error) {
@@ -77,9 +84,11 @@ export class FileUpload implements Upload {
       throw toSinkError(error, { url: this.#target.url, operation: 'link' });
     }
     await this.#attempt('fsync', () => syncFolder(dirname(this.#target.path)));
+    await failpoint('sink.complete.linked');
     // After the sync: dying before this leaves a temporary file that the next job removes, and the object.
     await unlink(this.#temporary).catch(() => undefined);
     this.#state = 'gone';
+    await failpoint('sink.complete.after');
   }
 
   /** Gives the file its name, replacing what is there. */

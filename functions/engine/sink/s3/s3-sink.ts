@@ -18,6 +18,7 @@ import { sha256Base64 } from './s3-checksums.ts';
 import { s3Failure, toSinkError } from './s3-errors.ts';
 import { S3Upload, headers } from './s3-upload.ts';
 import type { S3UploadContext } from './s3-upload.ts';
+import { failpoint } from '../../runtime/failpoints.ts';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MIN_PART_BYTES = 5 * 1024 * 1024;
@@ -94,9 +95,7 @@ class S3Sink implements Sink {
     const { UploadId } = await this.#attempt('CreateMultipartUpload', signal, () =>
       this.#client.send(create, { abortSignal: signal }),
     );
-    await this.#attempt('AbortMultipartUpload', signal, () =>
-      this.#client.send(new AbortMultipartUploadCommand({ ...target, UploadId }), { abortSignal: signal }),
-    );
+    await this.#giveUp({ ...target, UploadId }, signal);
     const uploads = new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: target.Key, MaxUploads: 1 });
     await this.#attempt('ListMultipartUploads', signal, () => this.#client.send(uploads, { abortSignal: signal }));
   }
@@ -108,7 +107,9 @@ class S3Sink implements Sink {
   async put(key: string, body: Uint8Array, content: ContentHeaders, signal: AbortSignal): Promise<void> {
     const target = { Bucket: this.#bucket, Key: this.#s3Key(key) };
     const command = new PutObjectCommand({ ...target, ...headers(content), Body: body, ChecksumSHA256: sha256Base64(body) });
+    await failpoint('sink.put.before');
     await this.#attempt('PutObject', signal, () => this.#client.send(command, { abortSignal: signal }));
+    await failpoint('sink.put.after');
   }
 
   async read(key: string, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -134,6 +135,7 @@ class S3Sink implements Sink {
     const all = keys.map((key) => ({ Key: this.#s3Key(key) }));
     for (let start = 0; start < all.length; start += MAX_DELETES) {
       const Delete = { Objects: all.slice(start, start + MAX_DELETES), Quiet: true };
+      await failpoint('sink.remove.before');
       await this.#attempt('DeleteObjects', signal, async () => {
         const { Errors } = await this.#client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete }), {
           abortSignal: signal,
@@ -142,6 +144,7 @@ class S3Sink implements Sink {
         if (first !== undefined)
           throw Object.assign(new Error(`${Errors?.length ?? 0} objects were not deleted`), { name: first.Code ?? 'unknown' });
       });
+      await failpoint('sink.remove.after');
     }
   }
 
@@ -161,19 +164,28 @@ class S3Sink implements Sink {
       const page = await this.#attempt('ListMultipartUploads', signal, () => this.#client.send(command, { abortSignal: signal }));
       for (const { Key, UploadId } of page.Uploads ?? []) {
         if (Key === undefined || !isAbandoned(Key)) continue;
-        const abort = new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId });
-        await this.#attempt('AbortMultipartUpload', signal, async () => {
-          await this.#client.send(abort, { abortSignal: signal }).catch((error: unknown) => {
-            // Somebody else gave it up, or completed it, in between.
-            if (s3Failure(error).reason !== 'NoSuchUpload') throw error;
-          });
-        });
+        await failpoint('sink.abandon.before');
+        await this.#giveUp({ Bucket: this.#bucket, Key, UploadId }, signal);
+        await failpoint('sink.abandon.after');
         count++;
       }
       position =
         page.IsTruncated === true ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
     } while (position !== undefined);
     return count;
+  }
+
+  async #giveUp(
+    upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const abort = new AbortMultipartUploadCommand(upload);
+    await this.#attempt('AbortMultipartUpload', signal, async () => {
+      await this.#client.send(abort, { abortSignal: signal }).catch((error: unknown) => {
+        // Somebody else gave it up, or completed it, in between; or we did, and the answer was lost.
+        if (s3Failure(error).reason !== 'NoSuchUpload') throw error;
+      });
+    });
   }
 
   async #get(target: { readonly Bucket: string; readonly Key: string }, signal: AbortSignal): Promise<Buffer | undefined> {

@@ -16,6 +16,7 @@ import type { VisibleStep } from './make-visible.ts';
 import { identityOfBody, identityOfParts, sha256Base64 } from './s3-checksums.ts';
 import type { ObjectIdentity } from './s3-checksums.ts';
 import { toSinkError } from './s3-errors.ts';
+import { failpoint } from '../../runtime/failpoints.ts';
 
 /** S3's limit. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MAX_PARTS = 10_000;
@@ -168,9 +169,11 @@ export class S3Upload implements Upload {
       ...headers(this.#content),
       ChecksumAlgorithm: 'SHA256',
     });
+    await failpoint('sink.begin.before');
     const answer = await this.#attempt('CreateMultipartUpload', (abortSignal) =>
       this.#context.client.send(command, { abortSignal }),
     );
+    await failpoint('sink.begin.after');
     if (answer.UploadId === undefined) throw this.#nonsense('CreateMultipartUpload', 'no upload id');
     return { id: answer.UploadId, attempts: answer.$metadata.attempts ?? 1 };
   }
@@ -186,7 +189,9 @@ export class S3Upload implements Upload {
       Body: body,
       ChecksumSHA256: checksumSha256,
     });
+    await failpoint('sink.part.before');
     const answer = await this.#attempt('UploadPart', (abortSignal) => this.#context.client.send(command, { abortSignal }));
+    await failpoint('sink.part.after');
     if (answer.ETag === undefined) throw this.#nonsense('UploadPart', 'no ETag');
     this.#parts.push({ number, bytes: used, checksumSha256, etag: answer.ETag });
     if (answer.$metadata.attempts === 1) this.#give(buffer);
@@ -240,6 +245,7 @@ export class S3Upload implements Upload {
   ): Promise<void> {
     const { client, url, clock } = this.#context;
     const signal = this.#stop.signal;
+    await failpoint('sink.complete.before');
     await makeVisible({
       client,
       url,
@@ -251,6 +257,7 @@ export class S3Upload implements Upload {
       identity,
       send: () => send(signal),
     });
+    await failpoint('sink.complete.after');
   }
 
   async #abandon(begun: Promise<Begun>): Promise<void> {
