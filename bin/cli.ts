@@ -12,6 +12,7 @@ process.exitCode = await main(process.argv.slice(2), {
   // Loaded when needed: --help must not wait for the AWS SDK.
   openWorkspace: async ({ configPath }) => (await import('../functions/local.ts')).openLocal({ configPath, env: process.env }),
   createSshKey: async (request, signal) => (await import('../functions/ssh-key.ts')).createSshKey(request, signal),
+  startExecution: async (request, signal) => (await import('../functions/start-execution.ts')).startExecution(request, signal),
   runDemo: async (request) => (await import('../functions/demo/demo.ts')).runDemo(request),
 });
 

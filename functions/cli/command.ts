@@ -9,7 +9,7 @@ import { EXIT, worst } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { printError } from './print-error.ts';
 import type { Interruption } from './signals.ts';
-import type { CreateSshKey, OpenWorkspace, RunDemo, Workspace } from './workspace.ts';
+import type { CreateSshKey, OpenWorkspace, RunDemo, StartExecution, Workspace } from './workspace.ts';
 
 /** What a command needs from outside. */
 export interface CommandContext {
@@ -18,6 +18,7 @@ export interface CommandContext {
   readonly openWorkspace: OpenWorkspace;
   readonly runDemo: RunDemo;
   readonly createSshKey: CreateSshKey;
+  readonly startExecution: StartExecution;
   readonly interruption: Interruption;
   readonly options: CommonOptions;
 }
@@ -135,8 +136,9 @@ export async function withIntegration(
   return EXIT.ok;
 }
 
-function integrationsMeant(
-  workspace: Workspace,
+/** Names of the integrations that a command is about: the one that is given, or all. Throws `integration-unknown`. */
+export function integrationsMeant(
+  workspace: Pick<Workspace, 'integrations'>,
   { integration, configPath }: Pick<CommonOptions, 'integration' | 'configPath'>,
 ): readonly string[] {
   if (integration === undefined) return workspace.integrations;

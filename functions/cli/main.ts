@@ -13,7 +13,7 @@ import { buildProgram } from './program.ts';
 import type { Carry } from './program.ts';
 import { watchSignals } from './signals.ts';
 import type { SignalSource } from './signals.ts';
-import type { CreateSshKey, OpenWorkspace, RunDemo } from './workspace.ts';
+import type { CreateSshKey, OpenWorkspace, RunDemo, StartExecution } from './workspace.ts';
 
 /** What the command line needs from its process. */
 export interface MainOptions {
@@ -24,16 +24,26 @@ export interface MainOptions {
   readonly openWorkspace: OpenWorkspace;
   readonly runDemo: RunDemo;
   readonly createSshKey: CreateSshKey;
+  readonly startExecution: StartExecution;
 }
 
 /** Parses arguments (without node and script), carries out the command and gives its exit code. Never throws: every error is printed. */
 export async function main(args: readonly string[], options: MainOptions): Promise<ExitCode> {
-  const { version, console, signals, clock, openWorkspace, runDemo, createSshKey } = options;
+  const { version, console, signals, clock, openWorkspace, runDemo, createSshKey, startExecution } = options;
   let code: ExitCode = EXIT.ok;
   const carry: Carry = async (command, first, act) => {
     using interruption = watchSignals(signals, { first, now: () => clock.now().getTime() });
     try {
-      code = await act({ console, clock, openWorkspace, runDemo, createSshKey, interruption, options: commonOptions(command) });
+      code = await act({
+        console,
+        clock,
+        openWorkspace,
+        runDemo,
+        createSshKey,
+        startExecution,
+        interruption,
+        options: commonOptions(command),
+      });
       // After an abort whatever came out is no answer to what was asked.
       if (interruption.abort.aborted) code = interruption.exitCode ?? code;
     } catch (error) {

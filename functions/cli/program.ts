@@ -10,7 +10,9 @@ import { LOG_LEVELS, logsCommand } from './commands/logs.ts';
 import { planCommand } from './commands/plan.ts';
 import { listReportsCommand, showReportCommand } from './commands/reports.ts';
 import { resetCommand } from './commands/reset.ts';
+import { runAwsCommand } from './commands/run-aws.ts';
 import { runCommand } from './commands/run.ts';
+import { scheduleCommand } from './commands/schedule.ts';
 import { sshKeyCommand } from './commands/ssh-key.ts';
 import { FLAVOURS, setupSqlCommand } from './commands/setup-sql.ts';
 import { statusCommand } from './commands/status.ts';
@@ -84,6 +86,12 @@ export function buildProgram({ version, carry }: { readonly version: string; rea
   );
   simple('resume', 'Let schedules start jobs again.', 'backstitch resume --integration shop', resumeCommand);
   simple('stop', 'Ask the running job to end at its next checkpoint.', 'backstitch stop --integration shop', stopCommand);
+  simple(
+    'schedule',
+    'Show when jobs start next, as the AWS app schedules them.',
+    'backstitch schedule --integration shop',
+    scheduleCommand,
+  );
   addSshKey(program, carry);
   return program;
 }
@@ -137,8 +145,15 @@ function addRun(program: Command, carry: Carry): void {
     description:
       'Run one job now, per integration if none is named. Also while it is paused. If a job is running, say so and end well.',
     example: 'backstitch run --integration shop',
-  }).option('--scheduled', 'for cron: count as started by the schedule, and start nothing while it is paused');
+  })
+    .addOption(
+      new Option('--scheduled', 'for cron: count as started by the schedule, and start nothing while it is paused').conflicts(
+        'aws',
+      ),
+    )
+    .option('--aws', 'start it in AWS, where the stack is deployed, and print where to watch it; does not wait for its end');
   command.action(async () => {
+    if (rawOptions(command)['aws'] === true) return carry(command, 'at-once', runAwsCommand);
     const trigger = rawOptions(command)['scheduled'] === true ? 'schedule' : 'manual';
     await carry(command, 'checkpoint', (context) => runCommand(context, { trigger }));
   });

@@ -135,6 +135,12 @@ export type CreateSshKey = (
 /** Where a secret is stored: a file, or AWS Secrets Manager by name or ARN. */
 export type SecretPlace = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'secret'; readonly id: string };
 
+/** Starts a job in AWS. Throws `execution-not-started`. */
+export type StartExecution = (
+  request: { readonly stateMachineName: string },
+  signal: AbortSignal,
+) => Promise<{ readonly executionArn: string; readonly consoleUrl: string }>;
+
 /** Shows a whole life of an integration with sample data, or with the user's own database. */
 export type RunDemo = (request: DemoRequest) => Promise<DemoOutcome>;
 

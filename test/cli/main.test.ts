@@ -22,6 +22,7 @@ const COMMANDS = [
   'pause',
   'resume',
   'stop',
+  'schedule',
   'ssh-key',
 ];
 

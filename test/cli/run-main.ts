@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { main } from '../../functions/cli/main.ts';
 import type { MainOptions } from '../../functions/cli/main.ts';
 import type { SignalSource } from '../../functions/cli/signals.ts';
-import type { CreateSshKey, RunDemo, Workspace } from '../../functions/cli/workspace.ts';
+import type { CreateSshKey, RunDemo, StartExecution, Workspace } from '../../functions/cli/workspace.ts';
 import type { Clock } from '../../functions/engine/runtime/clock.ts';
 import { fakeConsole } from './fake-console.ts';
 import type { FakeConsoleOptions } from './fake-console.ts';
@@ -24,6 +24,7 @@ export interface RunMainOptions extends FakeConsoleOptions {
   readonly openWorkspace?: MainOptions['openWorkspace'];
   readonly runDemo?: RunDemo;
   readonly createSshKey?: CreateSshKey;
+  readonly startExecution?: StartExecution;
   readonly signals?: SignalSource;
   readonly clock?: Clock;
 }
@@ -41,6 +42,7 @@ export async function runMain(args: readonly string[], options: RunMainOptions =
       opened.push(request.configPath);
       return options.openWorkspace?.(request) ?? options.workspace ?? fakeWorkspace();
     },
+    startExecution: options.startExecution ?? (() => Promise.reject(new Error('no execution in this test'))),
     createSshKey: options.createSshKey ?? (() => Promise.reject(new Error('no key in this test'))),
     runDemo: options.runDemo ?? (() => Promise.reject(new Error('no demo in this test'))),
   });

@@ -115,6 +115,24 @@ describe('a row of the log', () => {
     expect(lines(encoder)).toEqual(encodeRows(shape, ['1\t\t\\N', '2\t\\N\t{}'], system));
   });
 
+  it.each(['"', '\\', '\n', '\t', '\u0001', '\u007f', 'é', '語', '😀'])(
+    'escapes %j wherever it stands in text of any length',
+    (special) => {
+      const texts = Array.from({ length: 12 }, (_, length) =>
+        Array.from(
+          { length: length + 1 },
+          (__, at) => `${'abcdefghijkl'.slice(0, at)}${special}${'mnopqrstuvwx'.slice(at, length)}`,
+        ),
+      ).flat();
+      const encoder = open();
+      const writer = encoder.bind(RELATION);
+
+      for (const text of texts) writer.writeRow(tuple('1', text, null), undefined, lsn(7));
+
+      expect(lines(encoder)).toEqual(texts.map((text) => `{"id":1,"note":${JSON.stringify(text)},"tags":null${TAIL('7')}`));
+    },
+  );
+
   it.each<readonly [what: string, row: readonly Value[], old: readonly Value[] | undefined, json: string, partial: boolean]>([
     ['a value that was not sent is left out', ['1', 'unchanged', '{}'], undefined, '{"id":1,"tags":[]', true],
     ['the first one too', ['unchanged', 'n', '{}'], undefined, '{"note":"n","tags":[]', true],
@@ -270,13 +288,14 @@ describe('a value that cannot be read', () => {
     const errors = [
       failure(() => writer.writeRow(tuple('secret', 'n', null), undefined, lsn(4))),
       failure(() => writer.writeRow(tuple('1', 'n', '{"secret'), undefined, lsn(4))),
+      failure(() => writer.writeRow(tuple('1\tsecret', 'n', null), undefined, lsn(4))),
       failure(() => writer.writeDelete(tuple('secret', 'absent', 'absent'), lsn(4), 'now')),
       failure(() => encoder.writeText(['1', 'n', 'secret'], lsn(4))),
     ];
 
     expect(errors).toMatchObject(errors.map(() => ({ code: 'value-unreadable' })));
     expect(errors.map(String).join()).not.toContain('secret');
-    expect(errors.map((error) => /column "(\w+)"/.exec(String(error))?.[1])).toEqual(['id', 'tags', 'id', 'tags']);
+    expect(errors.map((error) => /column "(\w+)"/.exec(String(error))?.[1])).toEqual(['id', 'tags', 'id', 'id', 'tags']);
     writer.writeRow(tuple('2', 'n', null), undefined, lsn(5));
     expect(lines(encoder)).toEqual([`{"id":1,"note":"n","tags":null${TAIL('3')}`, `{"id":2,"note":"n","tags":null${TAIL('5')}`]);
   });
