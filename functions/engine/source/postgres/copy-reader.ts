@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 import type { RowEncoder } from '../../encode/encode.ts';
+import { BorrowedSocket } from './borrowed-socket.ts';
 import { CopyFrames, FrameViolation, MessageType } from './copy-frames.ts';
 import type { FrameReader } from './copy-frames.ts';
 import type { BlockWriter } from '../source.ts';
@@ -11,19 +11,8 @@ const BLOCK_BYTES = 256 * 1024;
 /** Chunks of the socket, 64 KiB each, that may wait for a block to be written before the socket is told to stop: most writes only take the block over, and are done before. */
 const WAITING_CHUNKS = 4;
 
-type DataListener = (chunk: Buffer) => void;
-
 /**
- * One `COPY ... TO STDOUT` on a pg client, read past the driver: no event, no object and no copy per row. The only place that knows pg's inside.
- *
- * What it relies on, true of pg 8.0 to 8.23 (pg-protocol 1.0 to 1.16) and covered by the tests of this file:
- * - `client.query(submittable)` calls `submit(connection)` when the session is free, then `handleError` for an ErrorResponse or (a turn later)
- *   for a lost connection, and `handleReadyForQuery` at the end;
- * - `connection.stream` is the socket (after TLS), and pg's parser is its `data` listener, with nothing in it between two statements.
- *   Should a message that nobody asked for be cut in half at that very moment, its rest is an unknown message here: a clean error.
- *
- * From `submit` to ReadyForQuery the listener is ours. Messages of the COPY stay here; errors, notices, parameters and the end are handed to pg's
- * listener as whole messages, so that its own state is right, and it goes back to its place.
+ * One `COPY ... TO STDOUT` on a pg client, read past the driver: no event, no object and no copy per row. From `submit` to ReadyForQuery the socket is borrowed.
  */
 export class CopyReader implements pg.Submittable, FrameReader {
   /** Fulfilled once the session is free again, or lost. Never rejects. */
@@ -41,9 +30,8 @@ export class CopyReader implements pg.Submittable, FrameReader {
   readonly #onFailure: (error: unknown) => void;
   readonly #frames = new CopyFrames(this);
   readonly #chunks: Buffer[] = [];
+  readonly #socket = new BorrowedSocket({ onData: (chunk) => this.#onData(chunk), onClose: () => this.#onClose() });
   #end: () => void = () => undefined;
-  #stream: Duplex | undefined;
-  #theirs: readonly DataListener[] = [];
   #offset = 0;
   #state: 'submitted' | 'copying' | 'copied' | 'ready' = 'submitted';
   #isWriting = false;
@@ -67,25 +55,17 @@ export class CopyReader implements pg.Submittable, FrameReader {
 
   /** Cuts the connection. */
   destroy(): void {
-    this.#stream?.destroy();
+    this.#socket.destroy();
   }
 
   submit(connection: pg.Connection): void {
-    const stream = connection.stream;
-    this.#stream = stream;
-    this.#theirs = stream.listeners('data') as DataListener[];
-    // `addListener`, since `on` may have been replaced to guard pg's listener, and such a wrapper could not be removed.
-    stream.addListener('data', this.#onData);
-    for (const listener of this.#theirs) stream.removeListener('data', listener);
-    stream.addListener('close', this.#onClose);
-    if (stream.destroyed) this.#onClose();
-    else connection.query(this.#sql);
+    this.#socket.borrow(connection, this.#sql);
   }
 
   handleError(error: Error): void {
     this.serverError ??= error;
     // Refused before it was submitted: the client is not usable.
-    if (this.#stream === undefined) this.#end();
+    if (!this.#socket.wasBorrowed) this.#end();
   }
 
   handleReadyForQuery(): void {
@@ -119,30 +99,30 @@ export class CopyReader implements pg.Submittable, FrameReader {
         return true;
       case MessageType.readyForQuery:
         this.#state = 'ready';
-        this.#handBack(bytes);
+        this.#socket.giveBack();
+        this.#socket.giveToDriver(bytes);
         return false;
       default:
-        this.#giveToDriver(bytes);
+        this.#socket.giveToDriver(bytes);
         return true;
     }
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  #onData(chunk: Buffer): void {
     this.#chunks.push(chunk);
     if (!this.#isWriting) this.#read();
     // Then the server stops sending: memory holds one block and these.
-    else if (this.#chunks.length >= WAITING_CHUNKS) this.#stream?.pause();
-  };
+    else if (this.#chunks.length >= WAITING_CHUNKS) this.#socket.pause();
+  }
 
-  readonly #onClose = (): void => {
+  #onClose(): void {
     this.serverError ??= new Error('Connection terminated unexpectedly');
     // A write that is going on must find nothing left to do: the encoder is no longer ours when this has ended.
     this.#isDiscarding = true;
     this.#isWriting = false;
     this.#chunks.length = 0;
-    this.#release();
     this.#end();
-  };
+  }
 
   /** Reads what has arrived; stops at a full block, until that is written. */
   #read(): void {
@@ -188,7 +168,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
   #goOn(): void {
     this.#isWriting = false;
     this.#read();
-    if (this.#chunks.length < WAITING_CHUNKS && this.#stream?.isPaused() === true) this.#stream.resume();
+    if (this.#chunks.length < WAITING_CHUNKS && this.#socket.isPaused) this.#socket.resume();
   }
 
   #fail(error: unknown): void {
@@ -200,29 +180,10 @@ export class CopyReader implements pg.Submittable, FrameReader {
   #finish(): void {
     // Nothing comes behind ReadyForQuery but what nobody asked for: it is pg's.
     for (const chunk of this.#chunks.splice(0)) {
-      this.#giveToDriver(chunk.subarray(this.#offset));
+      this.#socket.giveToDriver(chunk.subarray(this.#offset));
       this.#offset = 0;
     }
     this.#end();
-  }
-
-  /** Our listener goes before pg learns that the session is free, since pg may submit the next statement at once. */
-  #handBack(readyForQuery: Buffer): void {
-    this.#release();
-    this.#giveToDriver(readyForQuery);
-  }
-
-  #release(): void {
-    const stream = this.#stream;
-    if (stream === undefined || !stream.listeners('data').includes(this.#onData)) return;
-    for (const listener of this.#theirs) stream.addListener('data', listener);
-    stream.removeListener('data', this.#onData);
-    stream.removeListener('close', this.#onClose);
-    stream.resume();
-  }
-
-  #giveToDriver(bytes: Buffer): void {
-    for (const listener of this.#theirs) listener.call(this.#stream, bytes);
   }
 }
 

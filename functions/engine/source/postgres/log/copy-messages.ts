@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream';
 import type pg from 'pg';
+import { BorrowedSocket } from '../borrowed-socket.ts';
 import { CopyFrames, FrameViolation, MessageType } from '../copy-frames.ts';
 import type { FrameReader } from '../copy-frames.ts';
 
@@ -16,11 +16,8 @@ const SHORT_BYTES = 32 * 1024;
 /** Then a pause lets the kernel gather messages, which halves the CPU time of both. Longer pauses fill the socket's buffer and are slower again. */
 const GATHER_MS = 1;
 
-type DataListener = (chunk: Buffer) => void;
-
 /**
- * One COPY OUT or COPY BOTH on a pg client, read past the driver as `CopyReader` does for rows in text format; see there for what it relies on. From `submit` to ReadyForQuery
- * the socket's bytes are ours: no event, no object and no copy per message. In COPY BOTH (the replication protocol) it also writes.
+ * One COPY OUT or COPY BOTH on a pg client, read past the driver as `CopyReader` does for rows in text format. From `submit` to ReadyForQuery the socket is borrowed: no event, no object and no copy per message. In COPY BOTH (the replication protocol) it also writes.
  */
 export class CopyMessages implements pg.Submittable, FrameReader {
   /** Fulfilled once the session is free again, or lost. Never rejects. */
@@ -35,9 +32,8 @@ export class CopyMessages implements pg.Submittable, FrameReader {
   readonly #onFailure: (error: unknown) => void;
   readonly #frames = new CopyFrames(this, 'any');
   readonly #chunks: Buffer[] = [];
+  readonly #socket = new BorrowedSocket({ onData: (chunk) => this.#onData(chunk), onClose: () => this.#onClose() });
   #end: () => void = () => undefined;
-  #stream: Duplex | undefined;
-  #theirs: readonly DataListener[] = [];
   #offset = 0;
   #state: 'submitted' | 'copying' | 'copied' | 'ready' = 'submitted';
   #isSettling = false;
@@ -56,7 +52,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
 
   /** Whether messages can be sent: the server is in COPY mode, and we have not ended it. */
   get isOpen(): boolean {
-    return this.#state === 'copying' && !this.#hasFinished && this.#stream?.destroyed === false;
+    return this.#state === 'copying' && !this.#hasFinished && this.#socket.isOpen;
   }
 
   /** Sends one CopyData message; false where none can be sent. */
@@ -65,7 +61,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
     const header = Buffer.alloc(5);
     header[0] = MessageType.copyData;
     header.writeUInt32BE(payload.length + 4, 1);
-    this.#stream?.write(Buffer.concat([header, payload]));
+    this.#socket.write(Buffer.concat([header, payload]));
     return true;
   }
 
@@ -78,30 +74,23 @@ export class CopyMessages implements pg.Submittable, FrameReader {
 
   /** Asks the server for the end of a COPY BOTH. Messages that are under way are dropped. */
   finish(): void {
-    if (this.isOpen && this.#isBoth) this.#stream?.write(Buffer.from([MessageType.copyDone, 0, 0, 0, 4]));
+    if (this.isOpen && this.#isBoth) this.#socket.write(Buffer.from([MessageType.copyDone, 0, 0, 0, 4]));
     this.#hasFinished = true;
     this.discard();
   }
 
   /** Cuts the connection. */
   destroy(): void {
-    this.#stream?.destroy();
+    this.#socket.destroy();
   }
 
   submit(connection: pg.Connection): void {
-    const stream = connection.stream;
-    this.#stream = stream;
-    this.#theirs = stream.listeners('data') as DataListener[];
-    stream.addListener('data', this.#onData);
-    for (const listener of this.#theirs) stream.removeListener('data', listener);
-    stream.addListener('close', this.#onClose);
-    if (stream.destroyed) this.#onClose();
-    else connection.query(this.#sql);
+    this.#socket.borrow(connection, this.#sql);
   }
 
   handleError(error: Error): void {
     this.serverError ??= error;
-    if (this.#stream === undefined) this.#end();
+    if (!this.#socket.wasBorrowed) this.#end();
   }
 
   handleReadyForQuery(): void {
@@ -137,28 +126,28 @@ export class CopyMessages implements pg.Submittable, FrameReader {
         return true;
       case MessageType.readyForQuery:
         this.#state = 'ready';
-        this.#handBack(bytes);
+        this.#socket.giveBack();
+        this.#socket.giveToDriver(bytes);
         return false;
       default:
-        this.#giveToDriver(bytes);
+        this.#socket.giveToDriver(bytes);
         return true;
     }
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  #onData(chunk: Buffer): void {
     this.heardAt = performance.now();
     this.#chunks.push(chunk);
     if (!this.#isSettling) this.#read();
-  };
+  }
 
-  readonly #onClose = (): void => {
+  #onClose(): void {
     this.serverError ??= new Error('Connection terminated unexpectedly');
     this.#isDiscarding = true;
     this.#isSettling = false;
     this.#chunks.length = 0;
-    this.#release();
     this.#end();
-  };
+  }
 
   #read(): void {
     try {
@@ -188,8 +177,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
 
   #settle(): void {
     this.#isSettling = true;
-    // The socket stops reading, then the server stops sending.
-    this.#stream?.pause();
+    this.#socket.pause();
     Promise.resolve()
       .then(() => this.#taker.settle())
       .then(
@@ -206,7 +194,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
 
   #goOn(): void {
     this.#isSettling = false;
-    this.#stream?.resume();
+    this.#socket.resume();
     if (this.#chunks.length > 0) this.#read();
   }
 
@@ -219,27 +207,9 @@ export class CopyMessages implements pg.Submittable, FrameReader {
   #finishReading(): void {
     // Nothing comes behind ReadyForQuery but what nobody asked for: it is pg's.
     for (const chunk of this.#chunks.splice(0)) {
-      this.#giveToDriver(chunk.subarray(this.#offset));
+      this.#socket.giveToDriver(chunk.subarray(this.#offset));
       this.#offset = 0;
     }
     this.#end();
-  }
-
-  #handBack(readyForQuery: Buffer): void {
-    this.#release();
-    this.#giveToDriver(readyForQuery);
-  }
-
-  #release(): void {
-    const stream = this.#stream;
-    if (stream === undefined || !stream.listeners('data').includes(this.#onData)) return;
-    for (const listener of this.#theirs) stream.addListener('data', listener);
-    stream.removeListener('data', this.#onData);
-    stream.removeListener('close', this.#onClose);
-    stream.resume();
-  }
-
-  #giveToDriver(bytes: Buffer): void {
-    for (const listener of this.#theirs) listener.call(this.#stream, bytes);
   }
 }
