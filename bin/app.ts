@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -11,12 +12,23 @@ import { idleNumbers } from '../lib/idle-parts.ts';
 import { ReplicationStack } from '../lib/replication-stack.ts';
 import { stageCode } from '../lib/stage-code.ts';
 
+const DEFAULT_FILE = 'backstitch.yaml';
+const NO_CONFIGURATION = `There is no ${DEFAULT_FILE} in ${process.cwd()}.
+Begin with the example: cp examples/aws/backstitch.yaml . and replace what is yours; or name your file: -c config=path.yaml.
+To see the stack of the example without deploying it: npx cdk synth -c config=examples/aws/backstitch.yaml`;
+
 /** Makes the stack of one configuration file: `npx cdk deploy -c config=backstitch.yaml`. Looks nothing up, so it works offline. */
 async function main(): Promise<void> {
   const app = new App();
   const path: unknown = app.node.tryGetContext('config');
-  const file = typeof path === 'string' && path !== '' ? path : 'backstitch.yaml';
-  const { config, warnings } = await loadConfig(file, new AbortController().signal);
+  const given = typeof path === 'string' && path !== '' ? path : undefined;
+  if (given === undefined && !existsSync(DEFAULT_FILE)) {
+    // Never the example unasked: what is synthesized is deployed by the same command.
+    say(NO_CONFIGURATION);
+    process.exitCode = 1;
+    return;
+  }
+  const { config, warnings } = await loadConfig(given ?? DEFAULT_FILE, new AbortController().signal);
   for (const warning of warnings) say(`Warning: ${warning}`);
 
   const staging = join(app.outdir, 'staging');

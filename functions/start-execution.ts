@@ -19,13 +19,19 @@ export const startExecution: StartExecution = async ({ stateMachineName }, signa
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ReplicationError) throw error;
-    // Texts of the SDK may hold account ids and the request.
-    const reason = error instanceof Error ? error.name : 'an unknown error';
-    throw new ReplicationError('execution-not-started', { name: stateMachineName, reason }, { cause: error });
+    throw new ReplicationError('execution-not-started', { name: stateMachineName, reason: reasonOf(error) }, { cause: error });
   } finally {
     client.destroy();
   }
 };
+
+/** Texts of the SDK may hold account ids and the request: of most errors only the name is told. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'an unknown error';
+  if (error.name === 'CredentialsProviderError') return 'no credentials of AWS were found';
+  if (/^Region is missing/.test(error.message)) return 'no region is set';
+  return error.name;
+}
 
 /** The name alone does not tell the ARN, which has the account in it. */
 async function findStateMachine(client: SFNClient, name: string, signal: AbortSignal): Promise<string | undefined> {

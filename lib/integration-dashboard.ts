@@ -84,11 +84,16 @@ export class IntegrationDashboard extends Construct {
             width: WIDTH / 3,
             height: HEIGHT,
           }),
-          logs('Tables: rows and bytes', report, [
-            "filter event = 'table-loaded'",
-            'stats sum(rows) as rows, sum(bytes) as bytes, count(*) as jobs by stream',
-            'sort rows desc',
-          ]),
+          // The plan closes jobs that died.
+          logs(
+            'Tables: rows and bytes',
+            [report, plan],
+            [
+              "filter event = 'table-loaded'",
+              'stats sum(rows) as rows, sum(bytes) as bytes, count(*) as jobs by stream',
+              'sort rows desc',
+            ],
+          ),
         ],
         [
           logs(
@@ -111,15 +116,10 @@ function metricsOf(integration: string, names: readonly (keyof typeof metrics)[]
   return names.map((name) => integrationMetric(integration, name));
 }
 
-function logs(
-  title: string,
-  of: ILogGroup | readonly ILogGroup[],
-  queryLines: readonly string[],
-  width = (WIDTH * 2) / 3,
-): IWidget {
+function logs(title: string, of: readonly ILogGroup[], queryLines: readonly string[], width = (WIDTH * 2) / 3): IWidget {
   return new LogQueryWidget({
     title,
-    logGroupNames: [of].flat().map(({ logGroupName }) => logGroupName),
+    logGroupNames: of.map(({ logGroupName }) => logGroupName),
     queryLines: [...queryLines, 'limit 100'],
     view: LogQueryVisualizationType.TABLE,
     width,

@@ -1,6 +1,7 @@
 import type { JobEvent, ReportOutput } from '../contract.ts';
 import type { LoadingReport, TableReport } from '../engine/model/report.ts';
 import { reportKey } from '../engine/plan/key-template.ts';
+import { loadedTables } from '../engine/report/loaded-tables.ts';
 
 /** The state machine hands them on ten at a time, which is also what one request to EventBridge takes. */
 const PAGE_EVENTS = 10;
@@ -21,7 +22,7 @@ interface Place {
  * Stitch's post-load webhook, and name more. Pure: the same report always has the same events.
  */
 export function eventPage(report: LoadingReport, place: Place, from: number): Pick<ReportOutput, 'events' | 'next'> {
-  const loaded = report.tables.filter((table) => table.rows > 0 || table.newVersion);
+  const loaded = loadedTables(report);
   const total = loaded.length + 1;
   const events: JobEvent[] = [];
   let bytes = 0;
@@ -93,7 +94,7 @@ function jobFinished(report: LoadingReport, place: Place): JobEvent {
       ended_at: report.endedAt,
       error: report.error === null ? null : { code: report.error.code, message: short(report.error.message) },
       num_tables: tables.length,
-      num_tables_loaded: tables.filter((table) => table.rows > 0 || table.newVersion).length,
+      num_tables_loaded: loadedTables(report).length,
       num_tables_failed: tables.filter((table) => table.error !== null).length,
       num_rows: sum((table) => table.rows),
       num_s3_objects: sum((table) => table.objects.length),

@@ -7,6 +7,7 @@ import { readHandover, saveHandover } from '../engine/jobs/handover.ts';
 import type { Handover } from '../engine/jobs/handover.ts';
 import { OutOfTime } from '../engine/jobs/job.ts';
 import { mostParallel } from '../engine/plan/most-parallel.ts';
+import { recordHolder } from '../engine/jobs/record-holder.ts';
 import { startJob } from '../engine/jobs/start-job.ts';
 import type { StartedJob } from '../engine/jobs/start-job.ts';
 import type { JobRecord } from '../engine/ledger/ledger.ts';
@@ -18,6 +19,7 @@ import type { LambdaContext } from './deadline.ts';
 import { invoke } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
 import { jobMetrics } from './job-metrics.ts';
+import { readPlanInput } from './read-input.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Of the state machine, in a job, beside those of its workers and of its report: start, plan, the choice after it, the map. */
@@ -29,7 +31,8 @@ const RECENT_STARTS = 20;
  * Begins a job: lease, structure sync, units, and what its workers need to know of it. Ends without the lease being given up: it waits for them. Trying again after an answer that was
  * lost gives the same answer.
  */
-export async function plan(sandbox: Sandbox, input: PlanInput, context: LambdaContext): Promise<PlanOutput> {
+export async function plan(sandbox: Sandbox, event: PlanInput, context: LambdaContext): Promise<PlanOutput> {
+  const input = readPlanInput(event);
   let died = 0;
   const onLog = ({ event }: LogEvent): void => {
     if (event === 'dead-job-closed') died += 1;
@@ -99,7 +102,7 @@ function workersOf({ integration }: Sandbox, { job, endBy, parallel }: Handover)
 /** The answer of an earlier invocation for the same execution, whose answer was lost; undefined where there was none, or where it died before it had one. */
 async function knownAnswer(invocation: Invocation, engine: Engine, input: PlanInput): Promise<PlanOutput | undefined> {
   const { ledger, sandbox, deadline } = invocation;
-  const record = await recordOf(invocation, input.execution);
+  const record = (await recordOf(invocation, input.execution)) ?? (await recordHolder(ledger, input.execution));
   if (record === undefined) return undefined;
   switch (record.state) {
     case 'skipped': {

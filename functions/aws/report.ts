@@ -6,6 +6,7 @@ import { readHandover, removeHandover } from '../engine/jobs/handover.ts';
 import type { Handover } from '../engine/jobs/handover.ts';
 import { finishJob } from '../engine/jobs/finish-job.ts';
 import { jobReport } from '../engine/jobs/job-report.ts';
+import { recordHolder } from '../engine/jobs/record-holder.ts';
 import { slotReports } from '../engine/jobs/log/slot-reports.ts';
 import type { JobRecord, Lease, WorkList } from '../engine/ledger/ledger.ts';
 import { errorReport, ReplicationError } from '../engine/model/errors.ts';
@@ -16,6 +17,7 @@ import { eventPage } from './events.ts';
 import { invoke } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
 import { jobMetrics } from './job-metrics.ts';
+import { readReportInput } from './read-input.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Of the state machine, at the end of a job: the task, the choice, the events, the end. */
@@ -26,7 +28,8 @@ const RECENT_JOBS = 50;
 /**
  * Ends a job: its report, then its events page by page. Asking twice does no harm: a job that is closed stays as it is. `null` where an execution that was abandoned has no job to close.
  */
-export async function report(sandbox: Sandbox, input: ReportInput, context: LambdaContext): Promise<ReportOutput | null> {
+export async function report(sandbox: Sandbox, event: ReportInput, context: LambdaContext): Promise<ReportOutput | null> {
+  const input = readReportInput(event);
   return invoke(sandbox, context, { worker: 'report' }, async (invocation) => {
     const engine = await invocation.engine(1);
     switch (input.kind) {
@@ -39,7 +42,8 @@ export async function report(sandbox: Sandbox, input: ReportInput, context: Lamb
       case 'events':
         return page(sandbox, await jobReport(engine, input.job), input.from);
       case 'abandoned': {
-        const record = await jobOf(invocation, input.execution);
+        const { ledger } = invocation;
+        const record = (await jobOf(invocation, input.execution)) ?? (await recordHolder(ledger, input.execution));
         if (record === undefined) return null;
         const closed = await close(invocation, engine, { record, end: 'abandoned' });
         return { ...page(sandbox, closed, 0), events: [], next: null };

@@ -8,6 +8,7 @@ import { asUnexpected, ReplicationError } from '../engine/model/errors.ts';
 import type { LambdaContext } from './deadline.ts';
 import { invoke } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
+import { readWorkInput } from './read-input.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Of the state machine, each time: the task, the choice whether to go on, and a part of the map's. */
@@ -19,7 +20,8 @@ type State = WorkOutput['state'];
  * One worker of a job, for as long as one invocation may take: units until nothing is left, or until a checkpoint near the limit. Failures of the work are recorded with the job and
  * answered; only what could not be recorded is thrown, for the state machine to try again.
  */
-export async function work(sandbox: Sandbox, input: WorkInput, context: LambdaContext): Promise<WorkOutput> {
+export async function work(sandbox: Sandbox, event: WorkInput, context: LambdaContext): Promise<WorkOutput> {
+  const input = readWorkInput(event);
   const { job, worker, endBy } = input;
   const state = await invoke(sandbox, context, { worker, endBy: new Date(endBy) }, async (invocation) => {
     try {

@@ -91,6 +91,30 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
       expect(await watcher.holder()).toBeUndefined();
     });
 
+    test('says how its job began, through renewals, joining and taking over, until another job has it', async () => {
+      const { ledger, clock } = fixture.next();
+      const start = { trigger: 'schedule', startedAt: '2026-11-22T08:00:00.000Z', execution: 'arn:of:execution' };
+      const held = await ledger().acquire('job-1', TTL_MS, start);
+      if (held.state === 'busy') throw new Error('busy');
+      const watcher = ledger();
+      expect(await watcher.holder()).toEqual({ job: 'job-1', expiresAt: '2026-11-22T08:01:00.000Z', start });
+
+      clock.advance(TTL_MS / 3);
+      await until(async () => (await watcher.holder())?.expiresAt === '2026-11-22T08:01:20.000Z');
+      expect((await watcher.holder())?.start).toEqual(start);
+      await held[Symbol.asyncDispose]();
+      clock.freeze(TTL_MS / 2);
+      await using _joined = await ledger().join('job-1', TTL_MS);
+      expect((await watcher.holder())?.start).toEqual(start);
+      await using taken = await ledger().takeOver('job-1', TTL_MS);
+      expect((await watcher.holder())?.start).toEqual(start);
+      await taken.release();
+      await using _other = await acquired(ledger(), 'job-2');
+
+      expect(await watcher.holder()).toMatchObject({ job: 'job-2' });
+      expect((await watcher.holder())?.start).toBeUndefined();
+    });
+
     test('workers of one job renew it together', async () => {
       const { ledger, clock } = fixture.next();
       await using lease = await acquired(ledger(), 'job-1');

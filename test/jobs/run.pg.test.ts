@@ -294,6 +294,7 @@ test('the log of a job and its report can be read afterwards', async () => {
   for await (const event of workspace.logs('shop', report.job, signal)) events.push(event.event);
 
   expect(events[0]).toBe('job-started');
+  expect(events.at(-2)).toBe('table-loaded');
   expect(events.at(-1)).toBe('job-ended');
   expect(await workspace.report('shop', report.job, signal)).toEqual(report);
   await expect(workspace.report('shop', 'nope', signal)).rejects.toMatchObject({ code: 'job-unknown' });

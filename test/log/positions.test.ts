@@ -3,10 +3,12 @@ import { relationIndex } from '../../functions/engine/jobs/log/relation-index.ts
 import { PlaceInside, SkipDone } from '../../functions/engine/jobs/log/skip-done.ts';
 import { parseSlotBookmark, sameBookmark, slotBookmarkJson } from '../../functions/engine/jobs/log/slot-bookmark.ts';
 import type { SlotBookmark } from '../../functions/engine/jobs/log/slot-bookmark.ts';
+import { whyNot } from '../../functions/engine/jobs/log/find-gap.ts';
 import { slotGap } from '../../functions/engine/jobs/log/slot-gap.ts';
 import type { JobStream } from '../../functions/engine/jobs/job.ts';
 import type { LogRelation } from '../../functions/engine/model/log-change.ts';
 import type { Lsn } from '../../functions/engine/model/lsn.ts';
+import { endOfTimeline } from '../../functions/engine/source/postgres/log/trace-timeline.ts';
 import type { SlotState } from '../../functions/engine/source/log.ts';
 
 const lsn = (value: number): Lsn => BigInt(value) as Lsn;
@@ -140,5 +142,30 @@ describe('relations of the log', () => {
     ['nothing for another table of a known name', relation(9, 'orders'), []],
   ] as const)('give %s', (_, of, streams) => {
     expect(index(of).map((found) => found.id)).toEqual(streams);
+  });
+});
+
+describe('the history of a server', () => {
+  const HISTORY = '1\t0/3000060\tno recovery target specified\n\n2\t1A/FF\tbefore 2026-11-22 08:00:00+00\n';
+
+  test.each([
+    [1, 0x3000060n],
+    [2, 0x1a_0000_00ffn],
+    [3, undefined],
+    [0, undefined],
+  ])('left timeline %i where its file says', (timeline, at) => {
+    expect(endOfTimeline(HISTORY, timeline)).toBe(at);
+    expect(endOfTimeline('', timeline)).toBeUndefined();
+  });
+
+  test.each([
+    ['on the same timeline', { state: 'same', now: 1 }, true],
+    ['that left it behind the bookmark', { state: 'left', now: 2, at: lsn(1_001) }, true],
+    ['that left it right at the bookmark', { state: 'left', now: 2, at: lsn(1_000) }, true],
+    ['that left it before the bookmark', { state: 'left', now: 2, at: lsn(999) }, false],
+    ['that was never on it', { state: 'elsewhere', now: 2 }, false],
+    ['that is not told', { state: 'untold', reason: 'stream-refused' }, false],
+  ] as const)('%s goes through a bookmark, or not', (_, trace, holds) => {
+    expect(whyNot(trace, { lsn: lsn(1_000) }) === undefined).toBe(holds);
   });
 });

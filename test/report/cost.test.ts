@@ -19,14 +19,14 @@ const SPENT: Spending = {
 
 describe('what a job cost', () => {
   test('is the sum of its parts at the prices of the table', () => {
-    const cost = estimateCost(SPENT, { rows: 2_000_000, jsonBytes: 4e9, storedBytes: 2 ** 30 });
+    const cost = estimateCost(SPENT, { rows: 2_000_000, jsonBytes: 4e9, storedBytes: 2 ** 30, events: 100 });
 
     expect(cost).toEqual({
       currency: 'USD',
-      total: 0.097327,
-      perMillionRows: 0.048664,
-      perGigabyte: 0.024332,
-      parts: { lambda: 0.080002, stepFunctions: 0.00125, dynamodb: 0.000875, s3: 0.0152 },
+      total: 0.097427,
+      perMillionRows: 0.048714,
+      perGigabyte: 0.024357,
+      parts: { lambda: 0.080002, stepFunctions: 0.00125, dynamodb: 0.000875, s3: 0.0152, eventBridge: 0.0001 },
       storagePerMonth: 0.023,
       prices: 'us-east-1 2026-11',
     });
@@ -38,23 +38,23 @@ describe('what a job cost', () => {
   });
 
   test.each(Object.keys(NO_SPENDING) as readonly (keyof Spending)[])('grows with %s', (name) => {
-    const loaded = { rows: 1, jsonBytes: 1, storedBytes: 1 };
+    const loaded = { rows: 1, jsonBytes: 1, storedBytes: 1, events: 1 };
     const more = { ...SPENT, [name]: SPENT[name] * 1_000 };
 
     expect(estimateCost(more, loaded).total).toBeGreaterThan(estimateCost(SPENT, loaded).total);
   });
 
   test('has no price per row where there were no rows', () => {
-    expect(estimateCost(SPENT, { rows: 0, jsonBytes: 0, storedBytes: 0 })).toMatchObject({
+    expect(estimateCost(SPENT, { rows: 0, jsonBytes: 0, storedBytes: 0, events: 0 })).toMatchObject({
       perMillionRows: null,
       perGigabyte: null,
       storagePerMonth: 0,
     });
-    expect(estimateCost(NO_SPENDING, { rows: 0, jsonBytes: 0, storedBytes: 0 }).total).toBe(0);
+    expect(estimateCost(NO_SPENDING, { rows: 0, jsonBytes: 0, storedBytes: 0, events: 0 }).total).toBe(0);
   });
 
   test('is in the printed report, and survives being read', () => {
-    const cost = estimateCost(SPENT, { rows: 2_000_000, jsonBytes: 4e9, storedBytes: 2 ** 30 });
+    const cost = estimateCost(SPENT, { rows: 2_000_000, jsonBytes: 4e9, storedBytes: 2 ** 30, events: 100 });
     const report = { ...sampleReport(), cost };
 
     expect(renderReport(report)).toContain(

@@ -3,6 +3,7 @@ import type { Commit, Head, JobRecord, Lease } from '../ledger/ledger.ts';
 import type { Engine } from './engine.ts';
 import { closeJob, reportOf } from './finish-job.ts';
 import { HEAD_PREFIXES } from './head-place.ts';
+import { logTables } from './log-tables.ts';
 import { readStates } from './read-states.ts';
 import { sweepOrphans } from './sweep.ts';
 
@@ -47,6 +48,7 @@ export async function closeDeadJobs(
       endedAt: clock.now().toISOString(),
     });
     await closeJob(engine, record.job, report);
+    logTables(log.with({ dead: record.job }), report);
     log.log('WARNING', 'dead-job-closed', { dead: record.job, rows: report.tables.reduce((sum, table) => sum + table.rows, 0) });
   }
 }

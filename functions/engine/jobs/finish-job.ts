@@ -8,12 +8,14 @@ import type { ReportCommit, ReportStream } from '../report/build-report.ts';
 import { estimateCost } from '../report/cost.ts';
 import { parseSpending } from '../report/spending.ts';
 import type { Spending } from '../report/spending.ts';
+import { loadedTables } from '../report/loaded-tables.ts';
 import { summaryJson, summaryOf, usageOf } from '../report/usage.ts';
 import type { EarlierUsage } from '../report/usage.ts';
 import type { JobRecord, Lease } from '../ledger/ledger.ts';
 import { factsOf } from './commit-facts.ts';
 import type { Engine, SelectionFacts } from './engine.ts';
 import type { JobStream } from './job.ts';
+import { logTables } from './log-tables.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 
 /** What the job knows of itself at its end. A job that failed early has no selection. */
@@ -44,6 +46,7 @@ export async function finishJob(engine: ReportEngine, lease: Lease, end: JobEnd)
   // Without its lease a job has no say any more: the job that took over writes the report.
   if (lease.lost.aborted) return report;
   await closeJob(engine, job, report);
+  logTables(log, report);
   await ledger.updateControl((control) => {
     if (control.stopRequested !== job) return control;
     const { stopRequested: _, ...rest } = control;
@@ -150,7 +153,7 @@ export async function reportOf(
 
 function costOf(report: LoadingReport, spent: Spending): CostEstimate {
   const jsonBytes = report.tables.reduce((sum, table) => sum + table.jsonBytes, 0);
-  return estimateCost(spent, { rows: rowsOf(report), jsonBytes, storedBytes: bytesOf(report) });
+  return estimateCost(spent, { rows: rowsOf(report), jsonBytes, storedBytes: bytesOf(report), events: eventsOf(report) });
 }
 
 /** Usage with this job's rows: the records of earlier jobs, read no further back than the last report makes necessary. */
@@ -222,6 +225,11 @@ function rememberedStream(state: StreamState | undefined): readonly ReportStream
       outcome: last,
     },
   ];
+}
+
+/** Those that the state machine publishes: one for each table, and one for the job. */
+function eventsOf(report: LoadingReport): number {
+  return loadedTables(report).length + 1;
 }
 
 function rowsOf(report: LoadingReport): number {

@@ -3,7 +3,7 @@ import type { ReplicationError } from '../model/errors.ts';
 import type { StreamState } from '../model/stream-state.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Json, Lease } from '../ledger/ledger.ts';
+import type { JobStart, Json, Lease } from '../ledger/ledger.ts';
 import { closeDeadJobs } from './close-dead-jobs.ts';
 import type { OpenJob } from './end-job.ts';
 import type { Engine, SelectedStreams } from './engine.ts';
@@ -47,26 +47,26 @@ export async function startJob(engine: Engine, request: JobRequest, signal: Abor
   const { ledger, clock, log } = engine;
   const startedAt = clock.now();
   const job = newJobId(startedAt, engine.random());
+  const start: JobStart = {
+    trigger: request.trigger,
+    startedAt: startedAt.toISOString(),
+    ...(request.execution === undefined ? {} : { execution: request.execution }),
+  };
   const control = await ledger.control();
   if (control.pausedAt !== undefined && request.trigger === 'schedule') {
-    await recordSkipped(engine, job, request, startedAt.toISOString());
+    await recordSkipped(engine, job, start);
     return { state: 'paused', pausedAt: control.pausedAt, record: job };
   }
-  const lease = await ledger.acquire(job, engine.settings.leaseTtlMs);
+  const lease = await ledger.acquire(job, engine.settings.leaseTtlMs, start);
   if (lease.state === 'busy') {
-    await recordSkipped(engine, job, request, startedAt.toISOString());
+    await recordSkipped(engine, job, start);
     return { state: 'busy', job: lease.job, expiresAt: lease.expiresAt, record: job };
   }
   const jobLog = log.with({ job });
   try {
     jobLog.log('INFO', 'job-started', { trigger: request.trigger, epoch: lease.epoch });
-    await ledger.updateJob(job, () => ({
-      job,
-      state: 'running',
-      trigger: request.trigger,
-      startedAt: startedAt.toISOString(),
-      ...(request.execution === undefined ? {} : { execution: request.execution }),
-    }));
+    // Whoever found the lease without a record has made one, and may have closed the job.
+    await ledger.updateJob(job, (now) => now ?? { job, state: 'running', ...start });
     return await prepare({ ...engine, log: jobLog }, lease, request.trigger, startedAt, AbortSignal.any([signal, lease.lost]));
   } catch (error) {
     const known = asUnexpected(signal.aborted ? signal.reason : error);
@@ -158,14 +158,7 @@ function refuseTypos(selection: SelectedStreams, states: ReadonlyMap<string, Str
   if (fatal !== undefined) throw fatal.error;
 }
 
-async function recordSkipped(engine: Engine, job: string, { trigger, execution }: JobRequest, at: string): Promise<void> {
-  engine.log.log('INFO', 'job-skipped', { job, trigger });
-  await engine.ledger.updateJob(job, () => ({
-    job,
-    state: 'skipped',
-    trigger,
-    startedAt: at,
-    endedAt: at,
-    ...(execution === undefined ? {} : { execution }),
-  }));
+async function recordSkipped(engine: Engine, job: string, start: JobStart): Promise<void> {
+  engine.log.log('INFO', 'job-skipped', { job, trigger: start.trigger });
+  await engine.ledger.updateJob(job, () => ({ job, state: 'skipped', ...start, endedAt: start.startedAt }));
 }

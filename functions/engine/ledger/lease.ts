@@ -5,7 +5,7 @@ import type { Shelf } from './items.ts';
 import { keys } from './keys.ts';
 import { momentOf, Term } from './lease-term.ts';
 import type { Alarm, Moment } from './lease-term.ts';
-import type { Busy, Claim, Json, Lease } from './ledger.ts';
+import type { Busy, Claim, Holder, JobStart, Json, Lease } from './ledger.ts';
 import { isLease } from './shapes.ts';
 import type { LeaseItem } from './shapes.ts';
 import type { Written } from './store.ts';
@@ -32,7 +32,7 @@ export interface LeaseOwner {
  */
 export async function acquireLease(
   scope: LeaseScope,
-  { job, ttlMs }: { readonly job: string; readonly ttlMs: number },
+  { job, ttlMs, start }: { readonly job: string; readonly ttlMs: number; readonly start?: JobStart },
 ): Promise<HeldLease | Busy> {
   let item = await scope.store.get(scope.integration, keys.lease);
   for (;;) {
@@ -44,7 +44,9 @@ export async function acquireLease(
     const epoch = (now?.epoch ?? 0) + (isLive ? 0 : 1);
     const previous = now?.state === 'held' && now.job !== job ? { previous: now.job } : {};
     const by = scope.owner === undefined ? {} : { owner: scope.owner.identity };
-    const taken: LeaseItem = { state: 'held', job, epoch, expiresAt: expiry(asked, ttlMs, isLive ? now : undefined), ...by };
+    const began = start === undefined ? {} : { start };
+    const expiresAt = expiry(asked, ttlMs, isLive ? now : undefined);
+    const taken: LeaseItem = { state: 'held', job, epoch, expiresAt, ...by, ...began };
     await failpoint('lease.acquire.before');
     const written = await scope.store.put(
       scope.integration,
@@ -58,6 +60,7 @@ export async function acquireLease(
         job,
         epoch,
         ...previous,
+        ...began,
         ttlMs,
         asked,
         expiresAt: taken.expiresAt,
@@ -78,7 +81,7 @@ export async function joinLease(
     const now = item === undefined ? undefined : parseItem(scope, item, isLease);
     if (item === undefined || now?.state !== 'held' || now.job !== job)
       throw new ReplicationError('lease-lost', { job, integration: scope.integration });
-    const held = { job, epoch: now.epoch, ttlMs, isShared: true };
+    const held = { job, epoch: now.epoch, ...beganOf(now), ttlMs, isShared: true };
     if (isFresh(now, asked, ttlMs))
       return new HeldLease(scope, { ...held, asked, expiresAt: now.expiresAt, revision: item.revision });
     asked = momentOf(scope.clock);
@@ -104,17 +107,21 @@ export async function takeOverLease(
     const taken: LeaseItem = { ...now, epoch: now.epoch + 1, expiresAt: expiry(asked, ttlMs, now) };
     const written = await scope.store.put(scope.integration, keys.lease, bodyOf(taken, { what: 'the lease' }), item.revision);
     if (written.state !== 'written') continue;
-    const terms = { job, epoch: taken.epoch, ttlMs, asked, expiresAt: taken.expiresAt, revision: written.item.revision };
-    return new HeldLease(scope, terms);
+    const terms = { job, epoch: taken.epoch, ...beganOf(now), ttlMs, asked, expiresAt: taken.expiresAt };
+    return new HeldLease(scope, { ...terms, revision: written.item.revision });
   }
 }
 
 /** Who holds the lease, if it has not run out. */
-export async function leaseHolder(scope: LeaseScope): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
+export async function leaseHolder(scope: LeaseScope): Promise<Holder | undefined> {
   const now = (await readAs(scope, keys.lease, isLease))?.value;
   if (now?.state !== 'held' || Date.parse(now.expiresAt) <= scope.clock.now().getTime() || (await isOrphaned(scope, now)))
     return undefined;
-  return { job: now.job, expiresAt: now.expiresAt };
+  return { job: now.job, expiresAt: now.expiresAt, ...beganOf(now) };
+}
+
+function beganOf({ start }: LeaseItem): Pick<LeaseItem, 'start'> {
+  return start === undefined ? {} : { start };
 }
 
 /** Whether the process that holds a lease is certainly gone. */
@@ -126,6 +133,7 @@ interface Terms {
   readonly job: string;
   readonly epoch: number;
   readonly previous?: string;
+  readonly start?: JobStart;
   readonly ttlMs: number;
   readonly asked: Moment;
   readonly expiresAt: string;
@@ -141,6 +149,7 @@ export class HeldLease implements Lease {
   readonly epoch: number;
   readonly previous?: string;
   readonly #scope: LeaseScope;
+  readonly #start: JobStart | undefined;
   readonly #ttlMs: number;
   readonly #isShared: boolean;
   readonly #lost = new AbortController();
@@ -151,11 +160,12 @@ export class HeldLease implements Lease {
   #renewAlarm: ReturnType<Alarm> | undefined;
   #expiryAlarm: ReturnType<Alarm> | undefined;
 
-  constructor(scope: LeaseScope, { job, epoch, previous, ttlMs, asked, expiresAt, revision, isShared = false }: Terms) {
+  constructor(scope: LeaseScope, { job, epoch, previous, start, ttlMs, asked, expiresAt, revision, isShared = false }: Terms) {
     this.#scope = scope;
     this.job = job;
     this.epoch = epoch;
     if (previous !== undefined) this.previous = previous;
+    this.#start = start;
     this.#ttlMs = ttlMs;
     this.#isShared = isShared;
     this.#revision = revision;
@@ -279,6 +289,7 @@ export class HeldLease implements Lease {
       epoch: this.epoch,
       expiresAt: new Date(this.#term.endsAtMs).toISOString(),
       ...(this.#scope.owner === undefined ? {} : { owner: this.#scope.owner.identity }),
+      ...(this.#start === undefined ? {} : { start: this.#start }),
     };
     for (;;) {
       const asked = momentOf(clock);

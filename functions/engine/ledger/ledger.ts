@@ -8,8 +8,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export interface Ledger {
   /** As configured, for messages. */
   readonly url: string;
-  /** Takes the integration for one job, or names the job that has it. Never breaks a live lease. An expired one is taken over: `previous` is the job that died. */
-  acquire(job: string, ttlMs: number): Promise<Lease | Busy>;
+  /** Takes the integration for one job, or names the job that has it. Never breaks a live lease. An expired one is taken over: `previous` is the job that died. `start` is kept in the lease, for whoever meets it before the job has a record. */
+  acquire(job: string, ttlMs: number, start?: JobStart): Promise<Lease | Busy>;
   /** A worker of a running job joins under its lease. Throws `lease-lost` if that job does not hold it. */
   join(job: string, ttlMs: number): Promise<Lease>;
   /**
@@ -18,7 +18,7 @@ export interface Ledger {
    */
   takeOver(job: string, ttlMs: number): Promise<Lease>;
   /** Who holds the lease now, if it has not expired. */
-  holder(): Promise<{ readonly job: string; readonly expiresAt: string } | undefined>;
+  holder(): Promise<Holder | undefined>;
 
   control(): Promise<Control>;
   /** Applies `change` to the control item, retrying on conflict. */
@@ -55,6 +55,18 @@ export interface Ledger {
   /** The list of units of a job, shared by its workers. The first list that is saved stays: saving again changes nothing. */
   saveWork(job: string, units: readonly Json[]): Promise<void>;
   work(job: string): Promise<WorkList>;
+}
+
+/** How a job began. */
+export type JobStart = Pick<JobRecord, 'trigger' | 'startedAt' | 'execution'>;
+
+/** Who holds a lease. */
+export interface Holder {
+  readonly job: string;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+  /** How that job began, where it said so. */
+  readonly start?: JobStart;
 }
 
 export interface Busy {

@@ -9,7 +9,20 @@ import { systemAlarm } from './lease-term.ts';
 import type { Alarm } from './lease-term.ts';
 import { acquireLease, joinLease, leaseHolder, takeOverLease } from './lease.ts';
 import type { HeldLease, LeaseOwner, LeaseScope } from './lease.ts';
-import type { Busy, Commit, Control, Head, JobRecord, Json, Lease, Ledger, Versioned, WorkList } from './ledger.ts';
+import type {
+  Busy,
+  Commit,
+  Control,
+  Head,
+  Holder,
+  JobRecord,
+  JobStart,
+  Json,
+  Lease,
+  Ledger,
+  Versioned,
+  WorkList,
+} from './ledger.ts';
 import { loadReport, saveReport } from './reports.ts';
 import { isControl, isDocument, isHead } from './shapes.ts';
 import type { LedgerStore } from './store.ts';
@@ -47,8 +60,8 @@ class StoredLedger implements Ledger {
     return this.#scope.store.url;
   }
 
-  async acquire(job: string, ttlMs: number): Promise<Lease | Busy> {
-    const acquired = await acquireLease(this.#scope, { job, ttlMs });
+  async acquire(job: string, ttlMs: number, start?: JobStart): Promise<Lease | Busy> {
+    const acquired = await acquireLease(this.#scope, { job, ttlMs, ...(start === undefined ? {} : { start }) });
     return acquired.state === 'busy' ? acquired : this.#under(acquired);
   }
 
@@ -60,7 +73,7 @@ class StoredLedger implements Ledger {
     return this.#under(await takeOverLease(this.#scope, { job, ttlMs }));
   }
 
-  holder(): Promise<{ readonly job: string; readonly expiresAt: string } | undefined> {
+  holder(): Promise<Holder | undefined> {
     return leaseHolder(this.#scope);
   }
 

@@ -1,4 +1,4 @@
-import type { Commit, Control, Head, JobRecord, Json } from './ledger.ts';
+import type { Commit, Control, Head, JobRecord, JobStart, Json } from './ledger.ts';
 import { isObject } from './items.ts';
 
 /** Who works for an integration. Stays when it is released, so that epochs go on. */
@@ -10,6 +10,8 @@ export interface LeaseItem {
   readonly expiresAt: string;
   /** The process that took it, where that is known: see `LeaseOwner`. */
   readonly owner?: string;
+  /** How its job began, for the time in which the job has no record. */
+  readonly start?: JobStart;
 }
 
 /** A head as it is kept: its id is its key. */
@@ -22,7 +24,8 @@ export function isLease(value: unknown): value is LeaseItem {
     typeof value['job'] === 'string' &&
     Number.isSafeInteger(value['epoch']) &&
     typeof value['expiresAt'] === 'string' &&
-    !Number.isNaN(Date.parse(value['expiresAt']))
+    !Number.isNaN(Date.parse(value['expiresAt'])) &&
+    (value['start'] === undefined || isJobStart(value['start']))
   );
 }
 
@@ -57,6 +60,15 @@ export function isJobRecord(value: unknown): value is JobRecord {
     typeof value['job'] === 'string' &&
     typeof value['state'] === 'string' &&
     typeof value['startedAt'] === 'string'
+  );
+}
+
+function isJobStart(value: unknown): value is JobStart {
+  return (
+    isObject(value) &&
+    typeof value['trigger'] === 'string' &&
+    typeof value['startedAt'] === 'string' &&
+    (value['execution'] === undefined || typeof value['execution'] === 'string')
   );
 }
 

@@ -40,6 +40,8 @@ export interface CostEstimate {
     readonly stepFunctions: number;
     readonly dynamodb: number;
     readonly s3: number;
+    /** Events of the job; zero in reports of releases that did not count them. */
+    readonly eventBridge: number;
   };
   /** For a month of keeping in S3 Standard what the job wrote. */
   readonly storagePerMonth: number;

@@ -9,20 +9,23 @@ export interface Loaded {
   readonly jsonBytes: number;
   /** As stored. */
   readonly storedBytes: number;
+  /** On the event bus. */
+  readonly events: number;
 }
 
 const BYTES_PER_GIB = 2 ** 30;
 
 /** What a job cost about. Pure; prices of {@link PRICES}. */
 export function estimateCost(spent: Spending, loaded: Loaded): CostEstimate {
-  const { lambda, stepFunctions, dynamodb, s3 } = PRICES;
+  const { lambda, stepFunctions, dynamodb, s3, eventBridge } = PRICES;
   const parts = {
     lambda: dollars(spent.gbSeconds * lambda.gbSecond + spent.invocations * lambda.request),
     stepFunctions: dollars(spent.transitions * stepFunctions.transition),
     dynamodb: dollars(spent.readUnits * dynamodb.readUnit + spent.writeUnits * dynamodb.writeUnit),
     s3: dollars(spent.puts * s3.put + spent.gets * s3.get),
+    eventBridge: dollars(loaded.events * eventBridge.event),
   };
-  const total = dollars(parts.lambda + parts.stepFunctions + parts.dynamodb + parts.s3);
+  const total = dollars(parts.lambda + parts.stepFunctions + parts.dynamodb + parts.s3 + parts.eventBridge);
   return {
     currency: 'USD',
     total,

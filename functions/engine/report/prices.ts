@@ -1,11 +1,12 @@
 /**
- * List prices in US dollars, before free tiers, discounts and taxes. From the pricing pages of each service:
+ * List prices in US dollars, before free tiers, discounts and taxes. Set by hand at `date` to the list prices as published; never fetched or compared by a program since. Compare them, and
+ * set `date` anew, with the pages on which AWS publishes them:
  * aws.amazon.com/lambda/pricing, /step-functions/pricing, /dynamodb/pricing/on-demand, /s3/pricing, /eventbridge/pricing, /cloudwatch/pricing,
  * /privatelink/pricing, /kms/pricing and /secrets-manager/pricing. Other regions differ by some tenths.
  */
 export const PRICES = {
   region: 'us-east-1',
-  /** Year and month of the pages. */
+  /** Year and month in which the figures were last set. */
   date: '2026-11',
   lambda: {
     /** arm64, first tier; memory in 2^30 bytes. */
@@ -28,6 +29,10 @@ export const PRICES = {
     get: 0.0004 / 1e3,
     /** Standard, first 50 TB; per 2^30 bytes. */
     gbMonth: 0.023,
+  },
+  eventBridge: {
+    /** A custom event of up to 64 KiB: all of a job's are smaller. */
+    event: 1 / 1e6,
   },
   scheduler: {
     /** EventBridge Scheduler. */

@@ -116,7 +116,7 @@ const cost = z
     total: dollars.describe('Of the job; storage is not in it'),
     perMillionRows: dollars.nullable(),
     perGigabyte: dollars.nullable().describe('Per 10^9 bytes of JSON'),
-    parts: z.object({ lambda: dollars, stepFunctions: dollars, dynamodb: dollars, s3: dollars }),
+    parts: z.object({ lambda: dollars, stepFunctions: dollars, dynamodb: dollars, s3: dollars, eventBridge: dollars.default(0) }),
     storagePerMonth: dollars.describe('For a month of keeping in S3 Standard what the job wrote'),
     prices: z.string().describe('Where and when the prices are from'),
   })

@@ -20,8 +20,8 @@ export const FAILPOINTS = {
   },
   'lease.acquire.after': {
     where: 'after the write that takes the lease',
-    durable: 'the lease, which names this job',
-    missing: 'any record of the job',
+    durable: 'the lease, which names this job and how it began',
+    missing: 'any record of the job: in AWS the end of its execution, or its next try, makes one from the lease and closes it',
   },
   'lease.renew.before': {
     where: 'before the write that renews the lease',

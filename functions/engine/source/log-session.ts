@@ -14,6 +14,15 @@ export interface LogEndPosition {
   readonly at: string;
 }
 
+/** How the history of a server goes on from a timeline. */
+export type TimelineTrace =
+  | { readonly state: 'same'; readonly now: number }
+  /** It was left at this position: what came before it is the same, what came after it is not. */
+  | { readonly state: 'left'; readonly now: number; readonly at: Lsn }
+  | { readonly state: 'elsewhere'; readonly now: number }
+  /** The server does not tell it to this role, or on this way; `reason` is an error code. */
+  | { readonly state: 'untold'; readonly reason: string };
+
 /** What of a table goes through the log. */
 export interface PublishedTable {
   readonly table: Table;
@@ -63,6 +72,8 @@ export interface LogSession extends AsyncDisposable {
   readonly database: string;
   /** Throws `primary-needed` on a replica that cannot decode. */
   endOfLog(signal: AbortSignal): Promise<LogEndPosition>;
+  /** How the server's history goes on from a timeline, by a connection of the replication protocol. Throws `senders-exhausted`, or what connecting throws. */
+  traceTimeline(timeline: number, signal: AbortSignal): Promise<TimelineTrace>;
   /** The slot as it is; undefined if there is none. */
   slot(name: string, signal: AbortSignal): Promise<SlotState | undefined>;
   /**

@@ -91,7 +91,7 @@ describe('the bundle', () => {
   test('without its configuration fails with an error that says what to do', async () => {
     const script = `async ({ plan }) => {
       const context = { awsRequestId: 'r', memoryLimitInMB: '512', getRemainingTimeInMillis: () => 10000 };
-      return plan({ execution: 'e', startedAt: '2026-11-22T08:00:00Z' }, context).catch((error) => [error.code, error.remedy]);
+      return plan({ execution: 'arn:e', startedAt: '2026-11-22T08:00:00Z' }, context).catch((error) => [error.code, error.remedy]);
     }`;
 
     expect(await inProcess(script, { LAMBDA_TASK_ROOT: folder })).toEqual([

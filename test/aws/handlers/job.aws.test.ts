@@ -161,8 +161,14 @@ describe('what AWS is told', () => {
     expect(report?.cost?.parts.dynamodb).toBeGreaterThan(0);
     expect(report?.cost?.parts.s3).toBeGreaterThan(0);
     expect(report?.cost?.parts.stepFunctions).toBeGreaterThan(0);
+    // One of each table, and one of the job.
+    const tables = (report?.tables ?? []).filter(({ rows }) => rows > 0);
+    expect(report?.cost?.parts.eventBridge).toBeCloseTo((tables.length + 1) / 1e6, 9);
     expect(reported?.state).toBe('complete');
     const events = functions.lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => !('_aws' in line));
+    expect(events.filter(({ event }) => event === 'table-loaded')).toMatchObject(
+      tables.map(({ stream, rows, bytes }) => ({ level: 'INFO', worker: 'report', stream, rows, bytes })),
+    );
     expect(new Set(events.map((event) => event['integration']))).toEqual(new Set(['shop']));
     expect(new Set(events.map((event) => event['worker']))).toEqual(new Set(['plan', 'w0', 'w1', 'w2', 'report']));
     expect(events.filter((event) => event['job'] !== planned.job)).toEqual([]);

@@ -1,86 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { PlanOutput, WorkInput } from '../../../functions/contract.ts';
-import { openLedger } from '../../../functions/engine/ledger/open-ledger.ts';
-import { systemClock } from '../../../functions/engine/runtime/clock.ts';
-import { silentLogger } from '../../../functions/engine/runtime/logger.ts';
+import type { WorkInput } from '../../../functions/contract.ts';
 import { openCloudWorkspace, startCloud } from '../../e2e/support/cloud.ts';
-import type { Cloud } from '../../e2e/support/cloud.ts';
 import { createDatabase, newestMajor } from '../../support/postgres.ts';
-import type { TestDatabase } from '../../support/postgres.ts';
-import type { TestWorkspace } from '../../support/workspace.ts';
 import { deploy, loadAll, metricsIn, newExecution } from './functions.ts';
-import type { Functions } from './functions.ts';
-
-const ONE_EACH = [
-  'connections: 2',
-  'tables:',
-  '  - { table: public.first, method: FULL_TABLE }',
-  '  - { table: public.second, method: FULL_TABLE }',
-];
-
-interface World extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly db: TestDatabase;
-  readonly ws: TestWorkspace;
-  readonly functions: Functions;
-}
-
-/** Two tables, of which the first is the larger one, and so the first unit. */
-async function world(lines: readonly string[] = ONE_EACH): Promise<World> {
-  const opened: AsyncDisposable[] = [];
-  const keep = <T extends AsyncDisposable>(one: T): T => {
-    opened.unshift(one);
-    return one;
-  };
-  const dispose = async (): Promise<void> => {
-    for (const one of opened) await one[Symbol.asyncDispose]();
-  };
-  try {
-    const cloud = keep(await startCloud());
-    const db = keep(await createDatabase(newestMajor, { sessionsAtEnd: 'any' }));
-    await db.query(`
-      create table first as select n as id, repeat('x', 100) as label from generate_series(1, 20000) n;
-      create table second as select n as id, repeat('y', 100) as label from generate_series(1, 500) n;
-      analyze`);
-    const ws = keep(await openCloudWorkspace(cloud, db, { lines }));
-    const functions = keep(await deploy(ws));
-    return { cloud, db, ws, functions, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-}
-
-function workersOf(planned: PlanOutput): readonly [WorkInput, WorkInput] {
-  if (planned.state !== 'started') throw new Error(`it is ${planned.state}`);
-  const [w0, w1] = planned.workers;
-  if (w0 === undefined || w1 === undefined) throw new Error('two workers were expected');
-  return [w0, w1];
-}
-
-function ledgerOf({ sandbox }: Functions) {
-  return openLedger(sandbox.store, 'shop', { clock: systemClock, logger: silentLogger });
-}
-
-/** Stops the next object from becoming visible until it is told to go on. */
-function holdUploads(cloud: Cloud): { readonly release: () => void; readonly reached: Promise<void> } {
-  let release = (): void => undefined;
-  const until = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let note = (): void => undefined;
-  const reached = new Promise<void>((resolve) => {
-    note = resolve;
-  });
-  let held = false;
-  cloud.s3.faults.decide((operation) => {
-    if (held || (operation !== 'PutObject' && operation !== 'CompleteMultipartUpload')) return undefined;
-    held = true;
-    note();
-    return { kind: 'wait', until };
-  });
-  return { release, reached };
-}
+import { holdUploads, ledgerOf, ONE_EACH, workersOf, world } from './world.ts';
 
 describe('a worker that fails', () => {
   test('ends alone: the other goes on, and the report has what it loaded and why the job failed', async () => {

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -23,6 +26,10 @@ async function synth(config: string, outdir: string): Promise<{ readonly code: n
     cwd: ROOT,
     env,
   });
+  return endOf(child);
+}
+
+async function endOf(child: ChildProcessWithoutNullStreams): Promise<{ readonly code: number | null; readonly err: string }> {
   let err = '';
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   child.stdout.resume();
@@ -41,6 +48,26 @@ describe('npx cdk synth', () => {
     expect(err).toMatch(/Idle, the stack costs about \$\d+\.\d\d a month/);
     expect(readFileSync(join(outdir, 'Backstitch.template.json'), 'utf8')).toContain('nodejs24.x');
     expect(JSON.parse(readFileSync(join(outdir, 'manifest.json'), 'utf8')).missing).toBeUndefined();
+  });
+
+  test('without a configuration names the example, and makes nothing of it unasked', async () => {
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const empty = mkdtempSync(join(folder, 'empty-'));
+    // As cdk calls it: with an empty `-c config=`, and without one.
+    for (const context of ['{"config":""}', '{}']) {
+      const child = spawn(process.execPath, ['--import', tsx, join(ROOT, 'bin/app.ts')], {
+        cwd: empty,
+        env: { ...process.env, CDK_CONTEXT_JSON: context, CDK_OUTDIR: join(empty, 'out') },
+      });
+
+      const { code, err } = await endOf(child);
+
+      expect(code).toBe(1);
+      expect(err).toContain('There is no backstitch.yaml in ');
+      expect(err).toContain('npx cdk synth -c config=examples/aws/backstitch.yaml');
+      expect(err).not.toContain('    at ');
+      expect(existsSync(join(empty, 'out/Backstitch.template.json'))).toBe(false);
+    }
   });
 
   test('says what is wrong with a configuration, without a stack trace', async () => {

@@ -156,6 +156,32 @@ describe.each(SUBJECTS)('$name', (subject) => {
     );
   });
 
+  it('bytes put in and taken out give an error, or rows that lie in their bytes, and leave what came before as it was', async () => {
+    const wholes = messages.map((_, index) => outcome(subject, messages.slice(0, index)));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(messages.length - 1),
+        fc.nat(),
+        fc.nat(12),
+        fc.oneof(
+          fc.uint8Array({ maxLength: 12 }),
+          fc.constantFrom('"', '}', ']', ',', '\\', '\0\0\0\x04', 'n').map((text) => Buffer.from(text)),
+        ),
+        async (index, place, remove, insert) => {
+          const message = messages[index] ?? Buffer.alloc(0);
+          const at = place % message.length;
+          const damaged = Buffer.concat([message.subarray(0, at), insert, message.subarray(at + remove)]);
+
+          const { recorder } = await outcome(subject, [...messages.slice(0, index), damaged]);
+
+          const before = changesOf((await wholes[index])?.recorder ?? new LogRecorder());
+          expect(changesOf(recorder).slice(0, before.length)).toEqual(before);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
   it('messages in any order give an error, or whole transactions', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...messages), { maxLength: 12 }), async (any) => {

@@ -11,6 +11,7 @@ import { commitFacts } from '../commit-facts.ts';
 import type { JobContext, JobStream } from '../job.ts';
 import { noteOutcome } from '../stream-outcome.ts';
 import { completePartials } from './complete-partials.ts';
+import { findGap } from './find-gap.ts';
 import { LogBatch } from './log-batch.ts';
 import { openLogObjects } from './log-objects.ts';
 import { LogStream } from './log-stream.ts';
@@ -42,9 +43,11 @@ export async function readLog(scope: LogScope, unit: LogUnit): Promise<'done' | 
   const { context, worker, signal } = scope;
   await using session = await context.source.logSession(unit.database, signal);
   const claim = await claimHead(context, slotHead(unit.database), worker, null);
-  const from = parseSlotBookmark(claim.head.bookmark);
-  if (from === undefined) throw new ReplicationError('unexpected', { what: 'a slot without a bookmark' });
-  const to = BigInt(unit.to) as Lsn;
+  const bookmark = parseSlotBookmark(claim.head.bookmark);
+  if (bookmark === undefined) throw new ReplicationError('unexpected', { what: 'a slot without a bookmark' });
+  const { from, end: endNow } = await whereWeAre(scope, unit, session, bookmark);
+  const planned = BigInt(unit.to) as Lsn;
+  const to = endNow < planned ? endNow : planned;
   if (from.lsn >= to && from.inside === null) return 'done';
 
   await using reader = await session.reader({ consume: unit.consume, plugin: unit.plugin }, signal);
@@ -71,6 +74,23 @@ export async function readLog(scope: LogScope, unit: LogUnit): Promise<'done' | 
   if (end.state === 'reached') batches.handler.reached(end.lsn);
   await batches.settle(batches.handler.place);
   return end.state === 'reached' ? 'done' : 'more';
+}
+
+/** The server behind a name may have become another one since the plan: an attempt after a lost connection must not take its slot for ours. */
+async function whereWeAre(
+  { context, signal }: LogScope,
+  unit: LogUnit,
+  session: LogSession,
+  bookmark: SlotBookmark,
+): Promise<{ readonly from: SlotBookmark; readonly end: Lsn }> {
+  const end = await session.endOfLog(signal);
+  const slot = await session.slot(unit.slot, signal);
+  // One that is gone is the reader's error.
+  if (slot === undefined) return { from: bookmark, end: end.lsn };
+  const place = { integration: context.settings.integration, database: unit.database };
+  const { gap, timeline } = await findGap(session, place, { bookmark, slot, end }, signal);
+  if (gap !== undefined) throw gap;
+  return { from: { ...bookmark, timeline }, end: end.lsn };
 }
 
 class SlotBatches implements AsyncDisposable {

@@ -9,7 +9,7 @@ import type { JobContext, JobStream } from '../job.ts';
 import { noteOutcome } from '../stream-outcome.ts';
 import { parseSlotBookmark, slotBookmarkJson, slotHead } from './slot-bookmark.ts';
 import type { SlotBookmark } from './slot-bookmark.ts';
-import { slotGap } from './slot-gap.ts';
+import { findGap } from './find-gap.ts';
 
 /** What a database's slot means for the plan. */
 export type PreparedSlot =
@@ -90,7 +90,10 @@ async function openSlot(
     signal,
   );
   const { slot, plugin } = opened;
-  const gap = bookmark === undefined ? undefined : slotGap({ integration: settings.integration, database }, bookmark, slot, end);
+  const { gap, timeline } =
+    bookmark === undefined
+      ? { gap: undefined, timeline: end.timeline }
+      : await findGap(session, { integration: settings.integration, database }, { bookmark, slot, end }, signal);
   if (gap !== undefined && isContinued) throw gap;
   const confirmed = opened.startLsn ?? slot.confirmedLsn ?? slot.restartLsn;
   if (confirmed === null) throw new ReplicationError('unexpected', { what: 'a slot without a position' });
@@ -102,13 +105,17 @@ async function openSlot(
       slot: slotName,
       plugin,
       systemIdentifier: end.systemIdentifier,
-      timeline: end.timeline,
+      timeline,
       lsn: bookmark === undefined || gap !== undefined || isYounger ? confirmed : bookmark.lsn,
       inside: null,
       truncated: bookmark?.truncated ?? {},
     };
     const claim = await claimHead(context, slotHead(database), 'start', slotBookmarkJson(fresh));
     await claim.commit({ tables: [], after: slotBookmarkJson(fresh) });
+  } else if (timeline !== bookmark.timeline) {
+    // A failover that lost nothing: from here on positions are of the new timeline.
+    const claim = await claimHead(context, slotHead(database), 'start', null);
+    await claim.commit({ tables: [], after: slotBookmarkJson({ ...bookmark, timeline }) });
   }
   context.log.log('INFO', 'slot-ready', {
     database,

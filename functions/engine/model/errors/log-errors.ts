@@ -144,6 +144,13 @@ export const LOG_ERRORS = {
       'Make sure that nobody else reads the slot, and run: backstitch reset --integration {integration}; the next job copies all log-based tables anew. Only that brings back the changes in between.',
     retry: 'after-fix',
   },
+  'timeline-changed': {
+    summary:
+      'The server of "{database}" is on another timeline than our bookmark {bookmark} of the slot "{slot}" (timeline {timeline}), which {reason}. Nothing was read.',
+    remedy:
+      'A replica was promoted. Run: backstitch reset --integration {integration}; the next job copies all log-based tables anew: rows that were loaded before may not exist any more.',
+    retry: 'after-fix',
+  },
   'server-went-back': {
     summary:
       'The WAL of "{database}" ends at {end}, before our bookmark {bookmark} of the slot "{slot}": the server was restored, or a replica was promoted that had not received everything. Nothing was read.',

@@ -23,6 +23,12 @@ export const RUNNING_ERRORS = {
     remedy: 'List them with: backstitch reports --integration {integration}.',
     retry: 'after-fix',
   },
+  'event-invalid': {
+    summary:
+      'The function was invoked with an event that no state machine of Backstitch makes: "{field}" is missing or not what it must be.',
+    remedy: 'Start jobs through the state machine (or backstitch run --aws), and let nobody else invoke the functions.',
+    retry: 'never',
+  },
   'stream-unknown': {
     summary: '"{stream}" is no stream of "{integration}" that was ever replicated{hint}.',
     remedy: 'List the streams with: backstitch status --integration {integration}.',

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../../model/error-codes.ts';
 import { ReplicationError } from '../../../model/errors.ts';
 import { parseLsn } from '../../../model/lsn.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { LogEndPosition, LogSession } from '../../log-session.ts';
+import type { LogEndPosition, LogSession, TimelineTrace } from '../../log-session.ts';
 import type { LogReader } from '../../log.ts';
 import type { OutputPlugin } from '../../../model/log-change.ts';
 import { connect } from '../connection.ts';
@@ -17,6 +17,7 @@ import { PeekReader } from './peek-reader.ts';
 import { slotReport } from './slot-report.ts';
 import { slotState } from './slots.ts';
 import { StreamReader } from './stream-reader.ts';
+import { traceTimeline } from './trace-timeline.ts';
 import { openWalsender } from './walsender.ts';
 
 export interface LogSessionParts {
@@ -33,6 +34,7 @@ export function openLogSession(parts: LogSessionParts): LogSession {
   return {
     database: connection.database,
     endOfLog: (signal) => endOfLog(connection, signal),
+    traceTimeline: (timeline, signal) => trace(parts, timeline, signal),
     slot: (name, signal) => slotState(connection, name, signal),
     openSlot: (request, signal) => openSlot(connection, request, clock, signal),
     rowsByKey: (table, columns, keys, signal) => rowsByKey(connection, table, columns, keys, signal),
@@ -74,6 +76,22 @@ async function readTimeline(connection: Connection, lsn: string, signal: AbortSi
     // Services may refuse the function.
     if (error instanceof ReplicationError && REFUSALS.includes(error.code as ErrorCode)) return null;
     throw error;
+  }
+}
+
+/** Why a server that can be reached does not speak the replication protocol with us. */
+const NOT_TOLD: readonly ErrorCode[] = ['stream-refused', 'replication-right-missing'];
+
+async function trace({ connection, settings }: LogSessionParts, timeline: number, signal: AbortSignal): Promise<TimelineTrace> {
+  const server = { dialect: logDialectOf(connection.server), log: await logSettings(connection, signal) };
+  try {
+    await using link = await openWalsender({ ...settings, database: connection.database }, server, signal);
+    return await traceTimeline(link, timeline, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const code = error instanceof ReplicationError ? (error.code as ErrorCode) : undefined;
+    if (code === undefined || !NOT_TOLD.includes(code)) throw error;
+    return { state: 'untold', reason: code };
   }
 }
 
