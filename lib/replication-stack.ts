@@ -41,7 +41,9 @@ export class ReplicationStack extends Stack {
       description: 'Backstitch: PostgreSQL to Amazon S3',
       ...(env === undefined ? {} : { env }),
     });
-    for (const [key, value] of Object.entries(aws.tags)) Tags.of(this).add(key, value);
+    // Not every region takes tags of dashboards.
+    const options = { excludeResourceTypes: ['AWS::CloudWatch::Dashboard'] };
+    for (const [key, value] of Object.entries(aws.tags)) Tags.of(this).add(key, value, options);
     const encryptionKey = aws.kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', aws.kmsKeyArn);
     const data = { ...(encryptionKey === undefined ? {} : { encryptionKey }), removalPolicy: removalOf(aws) };
     const vpc = aws.vpc === undefined ? undefined : this.#vpc(aws.vpc);
