@@ -8,9 +8,9 @@ export const RANGED = ['connections: 2', 'rangeBytes: 65536'];
 export const BIG = '  - { table: public.big, method: FULL_TABLE }';
 export const SMALL = '  - { table: public.small, method: FULL_TABLE }';
 
-export const BIG_ROWS = 24_000;
+export const BIG_ROWS = 60_000;
 
-/** A database with a table that is copied in about sixty ranges, and a small one. */
+/** A database with a table that is copied in about 150 ranges, and a small one. */
 export async function withBig(rows = BIG_ROWS): Promise<TestDatabase> {
   const db = await createDatabase(newestMajor, { sessionsAtEnd: 'any' });
   await db.query(`
