@@ -9,9 +9,9 @@ import type { JsonRow } from '../support/workspace.ts';
 import type { LoadingReport } from '../../functions/engine/model/report.ts';
 import { createTables, randomEvent, randomTransaction } from './random-source.ts';
 
-/** How many, and where the seeds begin: `BACKSTITCH_LOG_RUNS=200 BACKSTITCH_LOG_SEED=1 npx vitest run test/log/random.pg.test.ts`. By default other ones every day, two of each server and style. */
-const RUNS = Number(process.env['BACKSTITCH_LOG_RUNS'] ?? 24);
-const FIRST_SEED = Number(process.env['BACKSTITCH_LOG_SEED'] ?? Math.floor(Date.now() / 86_400_000) * 24);
+/** How many, and where the seeds begin: `BACKSTITCH_LOG_RUNS=200 BACKSTITCH_LOG_SEED=1 npx vitest run test/log/random.pg.test.ts`. By default another forty every day. */
+const RUNS = Number(process.env['BACKSTITCH_LOG_RUNS'] ?? 40);
+const FIRST_SEED = Number(process.env['BACKSTITCH_LOG_SEED'] ?? Math.floor(Date.now() / 86_400_000) * 40);
 
 const SERVERS = [
   { major: 15, plugin: 'wal2json' },
