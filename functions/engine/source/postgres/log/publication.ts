@@ -60,6 +60,7 @@ export async function ensurePublications(
     await runInTransaction(connection, statements, signal);
   } catch (error) {
     const sqlstate = sqlstateOf(error);
+    if (isTaken(sqlstate) && main === undefined) return ensurePublications(connection, request, signal);
     // insufficient_privilege; read_only_sql_transaction on a replica
     if (sqlstate !== '42501' && sqlstate !== '25006') throw error;
     if (missing.length === 0 && main !== undefined) return ensured;
@@ -72,6 +73,11 @@ export async function ensurePublications(
     );
   }
   return ensured;
+}
+
+/** Somebody made it since we looked: duplicate_object, or unique_violation of two at the very same moment. It is there now, so that this comes once. */
+function isTaken(sqlstate: string | undefined): boolean {
+  return sqlstate === '42710' || sqlstate === '23505';
 }
 
 /** The publications of this name that exist; the name itself where there is none, since the server's error is clearer than none. */
