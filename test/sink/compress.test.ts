@@ -19,7 +19,7 @@ function lines(bytes: number): Buffer {
 
 async function compressed(compression: Compression, blocks: readonly Buffer[], pieceBytes = PIECE): Promise<Buffer> {
   const out: Buffer[] = [];
-  const compressor = openCompressor(compression, async (bytes) => void out.push(bytes), { pieceBytes });
+  const compressor = openCompressor(compression, async (bytes) => void out.push(Buffer.from(bytes)), { pieceBytes });
   for (const block of blocks) await compressor.write(block);
   await compressor.finish();
   return Buffer.concat(out);

@@ -118,19 +118,19 @@ describe.each(majors)('COPY TO STDOUT on PostgreSQL %i', (major) => {
     await expectUsable(connection);
   });
 
-  it('writes blocks of at least 256 KiB, and the rest at the end', async () => {
+  it('writes blocks of at least 1 MiB, and the rest at the end', async () => {
     await using connection = await open(db);
     const out = new BlockRecorder();
 
     await copyOut(
       connection,
-      { sql: `copy (select repeat('z', 999) from generate_series(1, 1000)) to stdout` },
+      { sql: `copy (select repeat('z', 999) from generate_series(1, 4000)) to stdout` },
       new RowRecorder(),
       out,
       never(),
     );
 
-    expect(out.blocks.map(({ bytes }) => bytes)).toEqual([263_000, 263_000, 263_000, 211_000]);
+    expect(out.blocks.map(({ bytes }) => bytes)).toEqual([1_049_000, 1_049_000, 1_049_000, 853_000]);
   });
 
   it('reads no further while a block is being written', async () => {

@@ -1,5 +1,7 @@
-/** Blocks of JSON Lines are taken at about this size; larger ones only for larger rows. */
-export const BLOCK_BYTES = 256 * 1024;
+import { giveBlockMemory, takeBlockMemory } from './block-memory.ts';
+
+/** From this size on it is a block's memory that is taken, and used again. */
+const FROM_BLOCKS_BYTES = 512 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 const EMPTY_VIEW = viewOf(EMPTY);
@@ -27,8 +29,10 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#capacity, Math.ceil(this.bytes.length * 1.5)));
+    const size = Math.max(needed, this.#capacity, Math.ceil(this.bytes.length * 1.5));
+    const grown = size < FROM_BLOCKS_BYTES ? Buffer.allocUnsafeSlow(size) : takeBlockMemory(size);
     this.bytes.copy(grown, 0, 0, this.length);
+    giveBlockMemory(this.bytes);
     this.bytes = grown;
     this.view = viewOf(grown);
   }

@@ -1,7 +1,8 @@
 import type { ValueType } from '../model/catalog.ts';
 import { ReplicationError } from '../model/errors.ts';
 import type { EncodedBlock } from '../model/objects.ts';
-import { BLOCK_BYTES, ByteWriter, viewOf } from './byte-writer.ts';
+import { BLOCK_BYTES } from './block-memory.ts';
+import { ByteWriter, viewOf } from './byte-writer.ts';
 import { COPY_FORM, copyFormOf } from './copy-field.ts';
 import { copyLargeText } from './copy-scalars.ts';
 import { fieldEnd, isNull, pushUnescaped } from './copy-text.ts';

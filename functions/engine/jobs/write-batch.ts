@@ -57,8 +57,9 @@ export async function writeBatch(
   );
   const out: BlockWriter = {
     write: async (block) => {
+      const jsonBytes = block.bytes.length;
       await objects.write(block);
-      context.progress({ kind: 'rows', stream: target.stream.id, rows: block.rows, jsonBytes: block.bytes.length });
+      context.progress({ kind: 'rows', stream: target.stream.id, rows: block.rows, jsonBytes });
     },
   };
   const { rows } = await read(encoder, out);
@@ -86,9 +87,9 @@ class RollingObjects implements AsyncDisposable {
   }
 
   async write(block: { readonly bytes: Buffer; readonly rows: number }): Promise<void> {
-    await this.#set.write(block);
     this.#setRows += block.rows;
     this.#setJsonBytes += block.bytes.length;
+    await this.#set.write(block);
     if (this.#partial === undefined || this.#setJsonBytes < this.#partial.everyJsonBytes) return;
     const next = await this.#partial.commit(await this.finish());
     this.#set = this.#open(next);

@@ -3,6 +3,7 @@ import { finished } from 'node:stream';
 import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { giveBlockMemory, takeBlockMemory } from '../encode/block-memory.ts';
 import { ReplicationError } from '../model/errors.ts';
 
 const CHUNK_BYTES = 512 * 1024;
@@ -16,7 +17,7 @@ export type Compression =
 
 /** Takes blocks, hands the compressed bytes on in the same order. One `write` at a time. Disposing it before the end hands nothing more on. */
 export interface Compressor extends Disposable {
-  /** Resolves when there is room for more. Keeps `block`, which must not be changed afterwards. Rejects with the first error of the pool or of `out`. */
+  /** Resolves when there is room for more. Takes `block` over: its memory may become another block's. Rejects with the first error of the pool or of `out`. */
   write(block: Buffer): Promise<void>;
   /** Resolves when `out` has had everything. */
   finish(): Promise<void>;
@@ -27,6 +28,8 @@ interface CompressorOptions {
   readonly pieceBytes?: number;
   /** Pieces in memory: being compressed, or waiting for `out`. @default cores (at most 4, the size of the libuv pool) + 2 */
   readonly piecesInFlight?: number;
+  /** What `none` does to its pieces in place of nothing: called in their order, several at a time; resolves with the same bytes. */
+  readonly pass?: (bytes: Buffer) => Promise<Buffer>;
 }
 
 /** How objects that are compressed so are named (`extension`, with its dot) and described in HTTP headers. */
@@ -51,7 +54,7 @@ export function openCompressor(
   out: (bytes: Buffer) => Promise<void>,
   options: CompressorOptions = {},
 ): Compressor {
-  return new PieceCompressor(formatOf(compression), out, {
+  return new PieceCompressor(formatOf(compression, options.pass), out, {
     pieceBytes: options.pieceBytes ?? 1024 * 1024,
     piecesInFlight: options.piecesInFlight ?? Math.min(availableParallelism(), 4) + 2,
   });
@@ -71,14 +74,18 @@ interface Format {
 class PieceCompressor implements Compressor {
   readonly #format: Format;
   readonly #out: (bytes: Buffer) => Promise<void>;
-  readonly #options: Required<CompressorOptions>;
+  readonly #options: Required<Pick<CompressorOptions, 'pieceBytes' | 'piecesInFlight'>>;
   #blocks: Buffer[] = [];
   #blockBytes = 0;
   /** One entry a piece, settled in order; they never reject. */
   readonly #queue: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(format: Format, out: (bytes: Buffer) => Promise<void>, options: Required<CompressorOptions>) {
+  constructor(
+    format: Format,
+    out: (bytes: Buffer) => Promise<void>,
+    options: Required<Pick<CompressorOptions, 'pieceBytes' | 'piecesInFlight'>>,
+  ) {
     this.#format = format;
     this.#out = out;
     this.#options = options;
@@ -88,6 +95,8 @@ class PieceCompressor implements Compressor {
   async write(block: Buffer): Promise<void> {
     this.#throwFailure();
     if (block.length === 0) return;
+    // Put together they would be copied, and too large for memory that is used again.
+    if (block.length >= this.#options.pieceBytes) await this.#flush();
     this.#blocks.push(block);
     this.#blockBytes += block.length;
     if (this.#blockBytes >= this.#options.pieceBytes) await this.#flush();
@@ -108,30 +117,39 @@ class PieceCompressor implements Compressor {
   async #flush(): Promise<void> {
     const [first, ...others] = this.#blocks;
     if (first === undefined) return;
-    const bytes = others.length === 0 ? first : Buffer.concat(this.#blocks, this.#blockBytes);
+    const bytes = others.length === 0 ? first : together(this.#blocks, this.#blockBytes);
     this.#blocks = [];
     this.#blockBytes = 0;
     // A row of hundreds of megabytes is one block: its pieces go one by one, so that what is made of it stays bounded.
     const count = Math.max(1, Math.round(bytes.length / this.#options.pieceBytes));
     const size = Math.ceil(bytes.length / count);
-    for (let start = 0; start < bytes.length; start += size) {
+    const end = bytes.length;
+    for (let start = 0; start < end; start += size) {
       while (this.#queue.length >= this.#options.piecesInFlight) await this.#queue[0];
       this.#throwFailure();
-      this.#enqueue(this.#format.piece(bytes.subarray(start, start + size)));
+      const isWhole = count === 1;
+      this.#enqueue(this.#format.piece(isWhole ? bytes : bytes.subarray(start, start + size)), isWhole ? bytes : undefined);
     }
   }
 
-  #enqueue(piece: Promise<Buffer>): void {
+  /** `source`: whose memory is free once the piece has been handed on. */
+  #enqueue(piece: Promise<Buffer>, source?: Buffer): void {
     // Looked at only when its turn comes: until then nobody else listens.
     piece.catch(() => undefined);
-    this.#queue.push(this.#handOn(piece, this.#queue.at(-1)));
+    this.#queue.push(this.#handOn(piece, source, this.#queue.at(-1)));
   }
 
-  async #handOn(piece: Promise<Buffer>, previous: Promise<void> | undefined): Promise<void> {
+  async #handOn(piece: Promise<Buffer>, source: Buffer | undefined, previous: Promise<void> | undefined): Promise<void> {
     await previous;
     try {
       const bytes = await piece;
       if (this.#failure === undefined && bytes.length > 0) await this.#out(bytes);
+      // After an error nobody knows who still reads it.
+      if (this.#failure === undefined && source !== undefined) {
+        // What was passed through may have come back in place of its source.
+        if (bytes.buffer !== source.buffer) giveBlockMemory(bytes);
+        giveBlockMemory(source);
+      }
     } catch (error) {
       this.#failure ??= { error };
     } finally {
@@ -146,7 +164,18 @@ class PieceCompressor implements Compressor {
 
 const NOTHING = Buffer.alloc(0);
 
-function formatOf(compression: Compression): Format {
+/** Blocks in one; their own memory is free then. */
+function together(blocks: readonly Buffer[], length: number): Buffer {
+  const bytes = takeBlockMemory(length).subarray(0, length);
+  let at = 0;
+  for (const block of blocks) {
+    at += block.copy(bytes, at);
+    giveBlockMemory(block);
+  }
+  return bytes;
+}
+
+function formatOf(compression: Compression, pass: CompressorOptions['pass']): Format {
   switch (compression.kind) {
     case 'gzip':
       return gzipFormat(compression.level ?? 1);
@@ -155,7 +184,7 @@ function formatOf(compression: Compression): Format {
     case 'none':
       return {
         head: NOTHING,
-        piece: (bytes) => Promise.resolve(bytes),
+        piece: pass ?? ((bytes) => Promise.resolve(bytes)),
         tail: () => Promise.resolve(NOTHING),
         close: () => undefined,
       };

@@ -32,7 +32,8 @@ export interface ObjectSetOptions {
 /** The objects of one batch. Disposing it before `finish()` resolved leaves no object and no upload. */
 export interface ObjectSet extends AsyncDisposable {
   /**
-   * Takes whole lines; resolves as soon as there is room for more, while compression and upload go on. One call at a time; keeps the block's bytes.
+   * Takes whole lines; resolves as soon as there is room for more, while compression and upload go on. One call at a time; takes the
+   * block's memory over.
    * Rejects with the first error of anything written before.
    */
   write(block: EncodedBlock): Promise<void>;

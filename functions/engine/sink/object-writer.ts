@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { EncodedBlock } from '../model/objects.ts';
 import { compressionOf, openCompressor } from './compress.ts';
 import type { Compression, Compressor } from './compress.ts';
+import { openFastHash, openHash } from './object-hash.ts';
+import type { ObjectHash } from './object-hash.ts';
 import type { Sink, Upload } from './sink.ts';
 
 /** What an object came to. */
@@ -34,26 +35,32 @@ export async function openObjectWriter(options: ObjectWriterOptions): Promise<Ob
 export class ObjectWriter implements AsyncDisposable {
   readonly #upload: Upload;
   readonly #compressor: Compressor;
-  readonly #sha256 = createHash('sha256');
+  readonly #hash: ObjectHash;
   #rows = 0;
   #bytes = 0;
   #jsonBytes = 0;
 
   constructor(upload: Upload, { compression, onStored }: ObjectWriterOptions) {
     this.#upload = upload;
-    this.#compressor = openCompressor(compression, async (bytes) => {
-      this.#sha256.update(bytes);
+    const hash = compression.kind === 'none' ? openFastHash() : openHash();
+    this.#hash = hash;
+    const store = async (bytes: Buffer): Promise<void> => {
+      const { length } = bytes;
       await upload.write(bytes);
-      this.#bytes += bytes.length;
-      onStored(bytes.length);
-    });
+      this.#bytes += length;
+      onStored(length);
+    };
+    this.#compressor =
+      compression.kind === 'none'
+        ? openCompressor(compression, store, { pass: (bytes) => hash.update(bytes) })
+        : openCompressor(compression, async (bytes) => store(await hash.update(bytes)));
   }
 
   get jsonBytes(): number {
     return this.#jsonBytes;
   }
 
-  /** Resolves when there is room for more. Errors of earlier blocks surface here or in `complete`. */
+  /** Resolves when there is room for more; the block's memory is not the caller's any more. Errors of earlier blocks surface here or in `complete`. */
   async write(block: EncodedBlock): Promise<void> {
     this.#rows += block.rows;
     this.#jsonBytes += block.bytes.length;
@@ -63,11 +70,12 @@ export class ObjectWriter implements AsyncDisposable {
   async complete(): Promise<WrittenObject> {
     await this.#compressor.finish();
     await this.#upload.complete();
-    return { rows: this.#rows, bytes: this.#bytes, jsonBytes: this.#jsonBytes, sha256: this.#sha256.digest('hex') };
+    return { rows: this.#rows, bytes: this.#bytes, jsonBytes: this.#jsonBytes, sha256: await this.#hash.digest() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#compressor[Symbol.dispose]();
+    this.#hash[Symbol.dispose]();
     await this.#upload[Symbol.asyncDispose]();
   }
 }

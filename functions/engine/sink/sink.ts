@@ -30,7 +30,7 @@ export interface ContentHeaders {
 
 /** An object in the making. Disposing it before `complete()` resolved leaves nothing behind. */
 export interface Upload extends AsyncDisposable {
-  /** Resolves when more may be written: back-pressure is awaiting it. Says nothing about durability. The bytes must not be changed afterwards. */
+  /** Resolves when more may be written: back-pressure is awaiting it. Says nothing about durability. The bytes are the caller's again once it has resolved. */
   write(bytes: Uint8Array): Promise<void>;
   /** Makes the object durable and visible, with a checksum that the store verified where it can. Throws `object-exists` if the key is taken. */
   complete(): Promise<void>;

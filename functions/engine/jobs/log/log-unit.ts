@@ -237,9 +237,10 @@ class SlotBatches implements AsyncDisposable {
     const { context, signal } = this.#scope;
     stream.set ??= openLogObjects(context, { stream: stream.stream, version: stream.version, claim: this.#claim, signal });
     const block = stream.encoder.take();
-    this.#jsonBytes += block.bytes.length;
+    const jsonBytes = block.bytes.length;
+    this.#jsonBytes += jsonBytes;
     await stream.set.write(block);
-    context.progress({ kind: 'rows', stream: stream.stream.id, rows: block.rows, jsonBytes: block.bytes.length });
+    context.progress({ kind: 'rows', stream: stream.stream.id, rows: block.rows, jsonBytes });
   }
 
   async #dropSuperseded(): Promise<void> {

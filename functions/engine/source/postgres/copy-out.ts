@@ -42,6 +42,8 @@ export async function copyOut(
   try {
     connection.client.query(reader);
     await reader.ended;
+    // Nothing is left to cancel: a request now would hit what runs here next.
+    signal.removeEventListener('abort', onAbort);
     // The request to cancel must have been served before anything else runs here, or it would cancel that.
     await stopping;
     if (failures.length > 0) throw clientFailure(failures[0], connection);

@@ -1,12 +1,10 @@
 import type pg from 'pg';
+import { BLOCK_BYTES } from '../../encode/block-memory.ts';
 import type { RowEncoder } from '../../encode/encode.ts';
 import { BorrowedSocket } from './borrowed-socket.ts';
 import { CopyFrames, FrameViolation, MessageType } from './copy-frames.ts';
 import type { FrameReader } from './copy-frames.ts';
 import type { BlockWriter } from '../source.ts';
-
-/** An encoder's block is written once it has this size. */
-const BLOCK_BYTES = 256 * 1024;
 
 /** Chunks of the socket, 64 KiB each, that may wait for a block to be written before the socket is told to stop: most writes only take the block over, and are done before. */
 const WAITING_CHUNKS = 4;
