@@ -1,5 +1,6 @@
 import type { ValueType } from '../functions/engine/model/catalog.ts';
 import type { RowShape, SystemColumns } from '../functions/engine/encode/encode.ts';
+import { BLOCK_BYTES, giveBlockMemory } from '../functions/engine/encode/block-memory.ts';
 import { compileRowEncoder } from '../functions/engine/encode/row-encoder.ts';
 import { median } from './statistics.ts';
 
@@ -16,7 +17,6 @@ export interface ConverterResult {
 /** Below these the path from COPY text to JSON became slower: `--check` fails. About four fifths of what was measured when they were written down. */
 export const COMMITTED_RATIOS = { wide: 2.2, narrow: 6.5 } as const;
 
-const BLOCK_BYTES = 256 * 1024;
 const ROWS = 4_000;
 const REPEATS = 12;
 
@@ -54,6 +54,7 @@ function measure(table: ConverterResult['table'], { shape, copyText }: Sample, r
         const block = encoder.take().bytes;
         total += block.length;
         if (repeat === 0) text += block.toString();
+        giveBlockMemory(block);
       }
       const rest = encoder.take().bytes;
       total += rest.length;

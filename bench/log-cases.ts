@@ -68,6 +68,8 @@ export async function openGiant(folder: string, sizes: Sizes): Promise<BenchGrou
         run: async () => {
           const ended = new AbortController();
           const watched = watchDecoding(server, ended.signal);
+          // Where the job fails first, that is what is told.
+          watched.catch(() => undefined);
           try {
             const sample = await runOurs(server, { folder, plugin: 'pgoutput', compression: 'none', changes });
             ended.abort();

@@ -3,23 +3,25 @@ import { giveBlockMemory, takeBlockMemory } from '../../functions/engine/encode/
 
 describe('memory of blocks', () => {
   test('is used again once it was given back, and never by two at a time', () => {
-    const first = takeBlockMemory(1000);
-    const second = takeBlockMemory(1000);
-    giveBlockMemory(first.subarray(0, 10));
+    for (const bytes of [300_000, 1_000_000]) {
+      const first = takeBlockMemory(bytes);
+      const second = takeBlockMemory(bytes);
+      giveBlockMemory(first.subarray(0, 10));
 
-    const third = takeBlockMemory(1_000_000);
+      const third = takeBlockMemory(bytes - 1000);
 
-    expect(third.buffer).toBe(first.buffer);
-    expect(third.buffer).not.toBe(second.buffer);
+      expect(third.buffer).toBe(first.buffer);
+      expect(third.buffer).not.toBe(second.buffer);
+    }
   });
 
   test('given back twice is an error, since two blocks would share it', () => {
-    const memory = takeBlockMemory(1000);
+    const memory = takeBlockMemory(300_000);
     giveBlockMemory(memory);
 
     expect(() => giveBlockMemory(memory)).toThrow(TypeError);
 
-    takeBlockMemory(1000);
+    takeBlockMemory(300_000);
   });
 
   test('of another size is as large as it has to be, and left to the garbage collector', () => {

@@ -199,3 +199,27 @@ test('names and headers follow the compression', () => {
   expect(compressionOf({ kind: 'zstd' })).toEqual({ extension: '.jsonl.zst', contentEncoding: 'zstd' });
   expect(compressionOf({ kind: 'none' })).toEqual({ extension: '.jsonl' });
 });
+
+test('what passes pieces through may take their memory away, also where one block makes many pieces', async () => {
+  const blocks = [lines(3 * PIECE), lines(20 * PIECE + 5), lines(10), lines(10), lines(PIECE)];
+  const expected = Buffer.concat(blocks);
+  const out: Buffer[] = [];
+  const compressor = openCompressor({ kind: 'none' }, async (bytes) => void out.push(Buffer.from(bytes)), {
+    pieceBytes: PIECE,
+    pass: async (bytes) => {
+      const { buffer, byteOffset, length } = bytes;
+      return Buffer.from(structuredClone(buffer as ArrayBuffer, { transfer: [buffer] }), byteOffset, length);
+    },
+  });
+  for (const block of blocks) await compressor.write(own(block));
+  await compressor.finish();
+
+  expect(Buffer.concat(out).equals(expected)).toBe(true);
+});
+
+/** A copy in memory of its own, as encoders make them. */
+function own(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}

@@ -1,22 +1,30 @@
-/** Memory of one block. Encoders hand a block on at `BLOCK_BYTES`; what is beyond that is room for the row that fills it. */
-const MEMORY_BYTES = 1280 * 1024;
-
 /** Copies hand a block on once it has this size: large enough that the steps behind cost little per row, small enough for a core's cache. */
 export const BLOCK_BYTES = 1024 * 1024;
 
-/** Kept for later: as many as one table has on their way at one time. More are left to the garbage collector. */
-const MAX_FREE = 8;
+/** Memory that is used again, of two sizes: for blocks of the log, and for those of copies. Each has room beyond the block's size for the row that fills it. */
+interface Shelf {
+  readonly bytes: number;
+  /** Kept for later; more are left to the garbage collector. As many as one table of a copy, or a few of the log, have on their way at one time. */
+  readonly most: number;
+  readonly free: ArrayBuffer[];
+}
 
-const free: ArrayBuffer[] = [];
+const SHELVES: readonly Shelf[] = [
+  { bytes: 384 * 1024, most: 16, free: [] },
+  { bytes: 1280 * 1024, most: 8, free: [] },
+];
+
+/** Below, memory is the garbage collector's business. */
+const LEAST_BYTES = 192 * 1024;
 
 /**
  * Memory for a block of at least `bytes`, with anything in it. Used again rather than left to the garbage collector: that sees memory outside of its heap too late, and the
  * system would clear every page of every block anew.
  */
 export function takeBlockMemory(bytes: number): Buffer {
-  if (bytes > MEMORY_BYTES) return Buffer.allocUnsafeSlow(bytes);
-  const memory = free.pop();
-  return memory === undefined ? Buffer.allocUnsafeSlow(MEMORY_BYTES) : Buffer.from(memory);
+  const shelf = bytes < LEAST_BYTES ? undefined : SHELVES.find((one) => bytes <= one.bytes);
+  const memory = shelf?.free.pop();
+  return memory === undefined ? Buffer.allocUnsafeSlow(shelf?.bytes ?? bytes) : Buffer.from(memory);
 }
 
 /**
@@ -24,7 +32,8 @@ export function takeBlockMemory(bytes: number): Buffer {
  * Throws a TypeError for memory that was given back already: two blocks would share it.
  */
 export function giveBlockMemory({ buffer }: Buffer): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== MEMORY_BYTES) return;
-  if (free.includes(buffer)) throw new TypeError('memory of a block was given back twice');
-  if (free.length < MAX_FREE) free.push(buffer);
+  const shelf = SHELVES.find((one) => one.bytes === buffer.byteLength);
+  if (shelf === undefined || !(buffer instanceof ArrayBuffer)) return;
+  if (shelf.free.includes(buffer)) throw new TypeError('memory of a block was given back twice');
+  if (shelf.free.length < shelf.most) shelf.free.push(buffer);
 }

@@ -1,8 +1,5 @@
 import { giveBlockMemory, takeBlockMemory } from './block-memory.ts';
 
-/** From this size on it is a block's memory that is taken, and used again. */
-const FROM_BLOCKS_BYTES = 512 * 1024;
-
 const EMPTY = Buffer.alloc(0);
 const EMPTY_VIEW = viewOf(EMPTY);
 
@@ -30,7 +27,7 @@ export class ByteWriter {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
     const size = Math.max(needed, this.#capacity, Math.ceil(this.bytes.length * 1.5));
-    const grown = size < FROM_BLOCKS_BYTES ? Buffer.allocUnsafeSlow(size) : takeBlockMemory(size);
+    const grown = takeBlockMemory(size);
     this.bytes.copy(grown, 0, 0, this.length);
     giveBlockMemory(this.bytes);
     this.bytes = grown;

@@ -28,7 +28,7 @@ interface CompressorOptions {
   readonly pieceBytes?: number;
   /** Pieces in memory: being compressed, or waiting for `out`. @default cores (at most 4, the size of the libuv pool) + 2 */
   readonly piecesInFlight?: number;
-  /** What `none` does to its pieces in place of nothing: called in their order, several at a time; resolves with the same bytes. */
+  /** What `none` does to its pieces in place of nothing: called in their order, several at a time, with memory that is theirs alone; resolves with the same bytes. */
   readonly pass?: (bytes: Buffer) => Promise<Buffer>;
 }
 
@@ -57,6 +57,7 @@ export function openCompressor(
   return new PieceCompressor(formatOf(compression, options.pass), out, {
     pieceBytes: options.pieceBytes ?? 1024 * 1024,
     piecesInFlight: options.piecesInFlight ?? Math.min(availableParallelism(), 4) + 2,
+    pass: options.pass,
   });
 }
 
@@ -71,21 +72,23 @@ interface Format {
   close(): void;
 }
 
+interface PieceOptions {
+  readonly pieceBytes: number;
+  readonly piecesInFlight: number;
+  readonly pass: CompressorOptions['pass'] | undefined;
+}
+
 class PieceCompressor implements Compressor {
   readonly #format: Format;
   readonly #out: (bytes: Buffer) => Promise<void>;
-  readonly #options: Required<Pick<CompressorOptions, 'pieceBytes' | 'piecesInFlight'>>;
+  readonly #options: PieceOptions;
   #blocks: Buffer[] = [];
   #blockBytes = 0;
   /** One entry a piece, settled in order; they never reject. */
   readonly #queue: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(
-    format: Format,
-    out: (bytes: Buffer) => Promise<void>,
-    options: Required<Pick<CompressorOptions, 'pieceBytes' | 'piecesInFlight'>>,
-  ) {
+  constructor(format: Format, out: (bytes: Buffer) => Promise<void>, options: PieceOptions) {
     this.#format = format;
     this.#out = out;
     this.#options = options;
@@ -123,13 +126,22 @@ class PieceCompressor implements Compressor {
     // A row of hundreds of megabytes is one block: its pieces go one by one, so that what is made of it stays bounded.
     const count = Math.max(1, Math.round(bytes.length / this.#options.pieceBytes));
     const size = Math.ceil(bytes.length / count);
-    const end = bytes.length;
-    for (let start = 0; start < end; start += size) {
-      while (this.#queue.length >= this.#options.piecesInFlight) await this.#queue[0];
-      this.#throwFailure();
-      const isWhole = count === 1;
-      this.#enqueue(this.#format.piece(isWhole ? bytes : bytes.subarray(start, start + size)), isWhole ? bytes : undefined);
+    if (count === 1) {
+      await this.#room();
+      this.#enqueue(this.#format.piece(bytes), bytes);
+      return;
     }
+    for (let start = 0; start < bytes.length; start += size) {
+      await this.#room();
+      const part = bytes.subarray(start, start + size);
+      // Its memory is that of all parts, and what passes them on may take memory away.
+      this.#enqueue(this.#format.piece(this.#options.pass === undefined ? part : Buffer.from(part)));
+    }
+  }
+
+  async #room(): Promise<void> {
+    while (this.#queue.length >= this.#options.piecesInFlight) await this.#queue[0];
+    this.#throwFailure();
   }
 
   /** `source`: whose memory is free once the piece has been handed on. */

@@ -38,6 +38,8 @@ parentPort.on('message', ({ id, kind, memory, offset, length }) => {
 /** Buffers of the thread need next to nothing of its heap. */
 const LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 };
 
+const SMALL_BYTES = 64 * 1024;
+
 interface Waiting {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -126,10 +128,10 @@ class HashThread {
   }
 }
 
-/** Bytes in memory that nothing else is in, so that it may go away: copied where they share it. */
+/** Their memory, which is theirs alone as the contract says. Small ones are copied: theirs may be a part of Node's pool, without which nothing goes on. */
 function alone(bytes: Buffer): { readonly memory: ArrayBuffer; readonly offset: number; readonly length: number } {
   const { buffer, byteOffset, length } = bytes;
-  if (buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength <= length * 2) {
+  if (buffer instanceof ArrayBuffer && byteOffset === 0 && length >= SMALL_BYTES) {
     return { memory: buffer, offset: byteOffset, length };
   }
   const copy = Buffer.allocUnsafeSlow(length);

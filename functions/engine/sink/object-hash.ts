@@ -9,7 +9,8 @@ const FROM_BYTES = 32 * 1024 * 1024;
 /** The SHA-256 of bytes that are handed through it in their order. Disposing it before `digest` gives it up. */
 export interface ObjectHash extends Disposable {
   /**
-   * Takes the next bytes; resolves with the same bytes once they are hashed, maybe in another Buffer: the one given must not be used again. Several calls may be under way.
+   * Takes the next bytes, which are alone in their memory; resolves with the same bytes once they are hashed, maybe in another Buffer: the one given must not be used again.
+   * Several calls may be under way.
    * Rejects where the thread is gone.
    */
   update(bytes: Buffer): Promise<Buffer>;

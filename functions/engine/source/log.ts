@@ -12,7 +12,8 @@ export interface LogHandler {
   truncate(relations: readonly LogRelation[], lsn: Lsn): void;
   /** `endLsn` is where a reader resumes after this transaction. */
   commit(transaction: LogTransaction, endLsn: Lsn): void;
-  drained(): Promise<void>;
+  /** Undefined where there is nothing to wait for. */
+  drained(): Promise<void> | undefined;
   /**
    * Everything that committed before `lsn` was seen, no transaction is open, and this is a good moment to make it durable and confirm it: a reader by pages begins its next
    * one there, and the server may drop WAL that had nothing of ours.

@@ -97,7 +97,14 @@ export class LogBatch implements LogHandler {
     if (lsn > this.#lsn && this.#transaction === undefined) this.#lsn = lsn;
   }
 
-  async drained(): Promise<void> {
+  drained(): Promise<void> | undefined {
+    let isDue = this.#ports.isFull();
+    for (const { partials, encoder } of this.#ports.streams())
+      isDue ||= partials.length > 0 || encoder.pendingBytes >= BLOCK_BYTES;
+    return isDue ? this.#drain() : undefined;
+  }
+
+  async #drain(): Promise<void> {
     for (const stream of this.#ports.streams()) {
       if (stream.partials.length > 0) await this.#ports.complete(stream);
       if (stream.encoder.pendingBytes >= BLOCK_BYTES) await this.#ports.write(stream);

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
+import { freeChunk } from './free-chunk.ts';
 
 type DataListener = (chunk: Buffer) => void;
 
@@ -69,6 +70,11 @@ export class BorrowedSocket {
 
   write(bytes: Buffer): void {
     this.#stream?.write(bytes);
+  }
+
+  /** Gives up the memory of a chunk that was read; it has no bytes afterwards. */
+  free(chunk: Buffer): void {
+    freeChunk(this.#stream, chunk);
   }
 
   /** The socket stops reading, then the server stops sending. */

@@ -130,6 +130,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
         if (this.#offset === chunk.length) {
           this.#chunks.shift();
           this.#offset = 0;
+          this.#socket.free(chunk);
         }
         if (this.#state === 'ready') {
           this.#finish();

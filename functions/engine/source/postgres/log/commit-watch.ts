@@ -68,7 +68,7 @@ export class CommitWatch implements LogHandler {
     this.#inner.commit(transaction, endLsn);
   }
 
-  drained(): Promise<void> {
+  drained(): Promise<void> | undefined {
     return this.#inner.drained();
   }
 

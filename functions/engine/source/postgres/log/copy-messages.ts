@@ -7,14 +7,18 @@ import type { FrameReader } from '../copy-frames.ts';
 export interface MessageTaker {
   /** Takes what one CopyData message carries, `bytes[start, end)`. `more`: nothing more before {@link settle}; the bytes stay as they are until then. */
   take(bytes: Buffer, start: number, end: number): 'done' | 'more';
-  /** Called when everything that has arrived was taken, or after `more`. Nothing is read until it resolves: that is back-pressure. */
-  settle(): Promise<void>;
+  /**
+   * Called when everything that has arrived was taken, or after `more`. Nothing is read until it resolves: that is back-pressure. Undefined where there is nothing to wait for.
+   */
+  settle(): Promise<void> | undefined;
 }
 
 /** Less than this at once means that the server sends message by message, each with a system call on both sides. */
 const SHORT_BYTES = 32 * 1024;
 /** Then a pause lets the kernel gather messages, which halves the CPU time of both. Longer pauses fill the socket's buffer and are slower again. */
 const GATHER_MS = 1;
+/** Chunks of the socket, 64 KiB each, that may wait until the taker has settled before the socket is told to stop. */
+const WAITING_CHUNKS = 4;
 
 /**
  * One COPY OUT or COPY BOTH on a pg client, read past the driver as `CopyReader` does for rows in text format. From `submit` to ReadyForQuery the socket is borrowed: no event, no object and no copy per message. In COPY BOTH (the replication protocol) it also writes.
@@ -139,6 +143,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
     this.heardAt = performance.now();
     this.#chunks.push(chunk);
     if (!this.#isSettling) this.#read();
+    else if (this.#chunks.length >= WAITING_CHUNKS) this.#socket.pause();
   }
 
   #onClose(): void {
@@ -177,25 +182,43 @@ export class CopyMessages implements pg.Submittable, FrameReader {
 
   #settle(): void {
     this.#isSettling = true;
-    this.#socket.pause();
-    Promise.resolve()
-      .then(() => this.#taker.settle())
-      .then(
+    let settling: Promise<void> | undefined;
+    try {
+      settling = this.#taker.settle();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (settling === undefined) this.#gather();
+    else
+      settling.then(
         () => {
-          if (!this.#isSettling) return;
-          const isShort = this.#takenBytes < SHORT_BYTES && this.#chunks.length === 0;
-          this.#takenBytes = 0;
-          if (isShort) setTimeout(() => this.#isSettling && this.#goOn(), GATHER_MS);
-          else this.#goOn();
+          if (this.#isSettling) this.#gather();
         },
         (error: unknown) => this.#fail(error),
       );
   }
 
+  /** Goes on, after a pause where little came. */
+  #gather(): void {
+    const isShort = this.#takenBytes < SHORT_BYTES && this.#chunks.length === 0;
+    this.#takenBytes = 0;
+    if (!isShort) {
+      this.#goOn();
+      return;
+    }
+    this.#socket.pause();
+    setTimeout(() => this.#isSettling && this.#goOn(), GATHER_MS);
+  }
+
   #goOn(): void {
     this.#isSettling = false;
-    this.#socket.resume();
     if (this.#chunks.length > 0) this.#read();
+    this.#resumeUnlessSettling();
+  }
+
+  #resumeUnlessSettling(): void {
+    if (!this.#isSettling && this.#socket.isPaused) this.#socket.resume();
   }
 
   #fail(error: unknown): void {

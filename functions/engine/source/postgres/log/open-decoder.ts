@@ -2,6 +2,7 @@ import type { OutputPlugin } from '../../../model/log-change.ts';
 import type { LogTable } from '../../log.ts';
 import type { LogCaveat, LogDecoder } from './decoder.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
+import { spoolRoom } from './spool-room.ts';
 import { Wal2json1Decoder } from './wal2json-1.ts';
 import { Wal2json2Decoder } from './wal2json-2.ts';
 import { Wal2jsonTables } from './wal2json-tables.ts';
@@ -9,7 +10,7 @@ import { Wal2jsonTables } from './wal2json-tables.ts';
 export type DecoderOptions =
   | {
       readonly plugin: Extract<OutputPlugin, 'pgoutput'>;
-      /** Bytes of streamed transactions (protocol 2) that may lie in a temporary file before {@link SpoolFull} is thrown. @default 256 MiB */
+      /** Bytes of streamed transactions (protocol 2) that may lie in a temporary file before {@link SpoolFull} is thrown. @default half of what is free there, see `spoolRoom` */
       readonly spoolBytes?: number;
       /** Bytes of streamed transactions that are kept in memory. @default 8 MiB */
       readonly spoolMemoryBytes?: number;
@@ -26,7 +27,7 @@ export type DecoderOptions =
 /** Opens the decoder of a plugin's messages. */
 export function openDecoder(options: DecoderOptions): LogDecoder {
   if (options.plugin === 'pgoutput') {
-    const { spoolBytes = 256 * 1024 * 1024, spoolMemoryBytes = 8 * 1024 * 1024 } = options;
+    const { spoolBytes = spoolRoom(), spoolMemoryBytes = 8 * 1024 * 1024 } = options;
     return new PgoutputDecoder({ spoolBytes, spoolMemoryBytes });
   }
   const notFinite: readonly LogCaveat[] = options.numbers === 'bare' ? ['not-finite-is-null'] : [];

@@ -35,7 +35,7 @@ export interface StreamReaderParts {
   readonly sql: Connection;
   readonly settings: LogSettings;
   readonly clock: Clock;
-  /** @default 256 MiB of disk for streamed transactions, a checkpoint every 64 MiB without anything of ours */
+  /** @default half of the free disk for streamed transactions (see `spoolRoom`), a checkpoint every 64 MiB without anything of ours */
   readonly limits?: { readonly spoolBytes?: number; readonly checkpointBytes?: bigint };
 }
 

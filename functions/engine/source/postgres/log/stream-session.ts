@@ -132,11 +132,19 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
     return 'done';
   }
 
-  async settle(): Promise<void> {
-    if (this.#state === 'over') return;
+  settle(): Promise<void> | undefined {
+    if (this.#state === 'over') return undefined;
+    // Most of what arrives asks for nothing: then nothing is awaited, and the socket goes on.
+    const draining = this.#decoding === 'done' ? this.#options.watch.drained() : undefined;
+    const isIdle = draining === undefined && this.#decoding === 'done' && !this.#mayEnd() && !this.#isCheckpointDue();
+    return isIdle ? undefined : this.#settle(draining);
+  }
+
+  async #settle(draining: Promise<void> | undefined): Promise<void> {
     this.#isSettling = true;
     const { watch, request } = this.#options;
     try {
+      await draining;
       while (this.#decoding === 'more' && !watch.hasPassed) {
         await watch.drained();
         if (request.isEnough()) break;
@@ -157,6 +165,12 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
     return this.#farewell;
   }
 
+  /** Whether {@link #findEnd} has anything to look at. */
+  #mayEnd(): boolean {
+    const { watch, request } = this.#options;
+    return watch.hasPassed || watch.lastEnd >= request.to || this.#seen >= request.to || request.isEnough() || this.#isStill();
+  }
+
   async #findEnd(): Promise<LogEnd | undefined> {
     const { watch, request } = this.#options;
     if (watch.hasPassed || watch.lastEnd >= request.to) return { state: 'reached', lsn: later(watch.lastEnd, request.to) };
@@ -170,17 +184,26 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
    * all whole records and waits, that is the end, where it stands.
    */
   async #standsStill(): Promise<boolean> {
-    if (this.#options.watch.isInside || this.#seen === 0n || performance.now() - this.#seenAt < STANDSTILL_MS) return false;
+    if (!this.#isStill()) return false;
     const isWaiting = await this.#options.isWaiting(this.#seen);
     this.#seenAt = performance.now();
     return isWaiting;
   }
 
-  async #checkpoint(): Promise<void> {
+  #isStill(): boolean {
+    return !this.#options.watch.isInside && this.#seen !== 0n && performance.now() - this.#seenAt >= STANDSTILL_MS;
+  }
+
+  #isCheckpointDue(): boolean {
     const { watch, checkpointBytes } = this.#options;
-    if (watch.isInside) return;
+    if (watch.isInside) return false;
+    return later(watch.lastEnd, this.#seen) - later(this.#checkpointed, watch.lastChangedEnd) >= checkpointBytes;
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (!this.#isCheckpointDue()) return;
+    const { watch } = this.#options;
     const position = later(watch.lastEnd, this.#seen);
-    if (position - later(this.#checkpointed, watch.lastChangedEnd) < checkpointBytes) return;
     await watch.checkpoint(position);
     this.#checkpointed = position;
   }
