@@ -85,6 +85,8 @@ export async function bundled(name: string): Promise<string> {
     entryPoints: [join(import.meta.dirname, `${name}.ts`)],
     outfile: `${path}.tmp`,
     bundle: true,
+    // As the asset of the functions is: what is not there has not to be read.
+    minify: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -53,6 +53,7 @@ function settingsOf(destination: DestinationConfig, integration: IntegrationConf
   return {
     integration: integration.name,
     workers: integration.connections,
+    pressure: integration.pressure,
     rangeBytes: integration.rangeBytes,
     rotateBytes: destination.rotateBytes,
     windowRows: WINDOW_ROWS,

@@ -1,6 +1,8 @@
+import { maxWorkers } from '../contract.ts';
 import type { WorkInput, WorkOutput } from '../contract.ts';
 import { readHandover } from '../engine/jobs/handover.ts';
 import type { JobContext } from '../engine/jobs/job.ts';
+import { openPressureGate } from '../engine/jobs/pressure-gate.ts';
 import { readStates } from '../engine/jobs/read-states.ts';
 import { watchStopRequest } from '../engine/jobs/stop-request.ts';
 import { runWorker } from '../engine/jobs/worker.ts';
@@ -52,11 +54,14 @@ async function workOnce(invocation: Invocation, input: WorkInput): Promise<State
   const states = await readStates(engine);
   await using lease = await ledger.join(job, engine.settings.leaseTtlMs);
   await using source = await engine.openSource(job);
+  const workers = Math.min(sandbox.integration.connections, maxWorkers, handover.parallel);
+  using pressure = openPressureGate({ ...engine, log }, { kind: 'elsewhere', workers, index: indexOf(worker) });
   const context: JobContext = {
     ...engine,
     log,
     lease,
     source,
+    ...(pressure === undefined ? {} : { pressure }),
     // As they are now: earlier invocations and other workers have moved on since the plan.
     streams: new Map([...handover.streams].map(([id, stream]) => [id, { ...stream, known: states.get(id) ?? stream.known }])),
   };
@@ -76,6 +81,11 @@ async function workOnce(invocation: Invocation, input: WorkInput): Promise<State
     log.log('WARNING', 'worker-out-of-time', {});
     return isOver() ? await leave(invocation, input) : 'more';
   }
+}
+
+/** Number of a worker by its name, `w0` being the first. */
+function indexOf(worker: string): number {
+  return Number(/^w(\d+)$/.exec(worker)?.[1] ?? 0);
 }
 
 /** Ends a worker whose job may not go on: what it still holds from an earlier invocation is left to the next job. */

@@ -34,6 +34,7 @@ integrations:
     schedule: { every: 6 hours, anchor: "2026-01-01T02:00:00+01:00" }
     statementTimeout: 2 hours
     rangeBytes: 1 GiB
+    pressure: { enabled: true, checkEvery: 30 seconds, maxActiveBackends: 24, minFreeConnections: 20, maxReplicaLag: 5 minutes }
 `;
 
 /** A small valid file with the given lines in its one integration. */

@@ -86,6 +86,7 @@ describe('a valid file', () => {
         ],
         schedule: { kind: 'every', minutes: 360, anchor: '2026-01-01T01:00:00.000Z' },
         statementTimeoutMs: 7_200_000,
+        pressure: { kind: 'on', everyMs: 30_000, maxActiveBackends: 24, minFreeConnections: 20, maxReplicaLagMs: 300_000 },
         rangeBytes: 1_073_741_824,
       },
     ]);
@@ -110,6 +111,7 @@ describe('a valid file', () => {
       selectAll: false,
       tables: [],
       statementTimeoutMs: 86_400_000,
+      pressure: { kind: 'on', everyMs: 10_000, maxActiveBackends: 'auto', minFreeConnections: 'auto', maxReplicaLagMs: 60_000 },
       rangeBytes: 268_435_456,
     });
   });

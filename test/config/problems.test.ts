@@ -10,7 +10,7 @@ describe('an invalid file', () => {
     [
       'an unknown setting',
       EXAMPLE.replace('connections:', 'conections:'),
-      '19:5: integrations[0].conections: unknown setting - allowed name, connection, connections, defaultReplicationMethod, logBased, includeSchemaInTableName, selectAll, tables, schedule, statementTimeout, rangeBytes, aws; did you mean "connections"?',
+      '19:5: integrations[0].conections: unknown setting - allowed name, connection, connections, pressure, defaultReplicationMethod, logBased, includeSchemaInTableName, selectAll, tables, schedule, statementTimeout, rangeBytes, aws; did you mean "connections"?',
     ],
     [
       'a setting in the words of Stitch',
@@ -72,6 +72,21 @@ describe('an invalid file', () => {
       'a bad size',
       EXAMPLE.replace('1 GiB', '1 gigabit'),
       '31:17: integrations[0].rangeBytes: found "1 gigabit" - allowed a size such as "128 MiB" or a number of bytes, 8 KiB to 1 TiB',
+    ],
+    [
+      'a look at the source too often',
+      EXAMPLE.replace('30 seconds', '0 seconds'),
+      '32:44: integrations[0].pressure.checkEvery: found "0 seconds" - allowed a duration from 1 second to 1 hour such as "10 seconds"',
+    ],
+    [
+      'a limit of no statements',
+      EXAMPLE.replace('maxActiveBackends: 24', 'maxActiveBackends: 0'),
+      '32:75: integrations[0].pressure.maxActiveBackends: found 0 - allowed a whole number from 1 to 100000',
+    ],
+    [
+      'a lag without a unit',
+      EXAMPLE.replace('maxReplicaLag: 5 minutes', 'maxReplicaLag: 300'),
+      '32:118: integrations[0].pressure.maxReplicaLag: found 300 - allowed a duration from 1 second to 1 day such as "1 minute", or none',
     ],
     [
       'a bad slot name',
@@ -264,10 +279,10 @@ describe('an invalid file', () => {
       `${EXAMPLE}  - { name: ${name}, connection: { host: db.internal, port: 5433, database: billing, user: u, ssl: { ca: rds } }, defaultReplicationMethod: LOG_BASED, logBased: ${slot}, tables: [{ table: t }] }\n`;
 
     expect(problemsOf(second('shop', '{}'))).toEqual([
-      '32:13: integrations[1].name: found "shop" - allowed a name that integrations[0] does not have',
+      '33:13: integrations[1].name: found "shop" - allowed a name that integrations[0] does not have',
     ]);
     expect(problemsOf(second('b', '{ slot: backstitch_shop }'))).toEqual([
-      '32:164: integrations[1].logBased.slot: found "backstitch_shop" - allowed a slot of its own: integrations[0] reads the same one, and a slot gives each change to one reader only',
+      '33:164: integrations[1].logBased.slot: found "backstitch_shop" - allowed a slot of its own: integrations[0] reads the same one, and a slot gives each change to one reader only',
     ]);
     expect(problemsOf(second('b', '{}'))).toEqual([]);
   });

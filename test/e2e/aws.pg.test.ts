@@ -117,10 +117,6 @@ test('a job that finds nothing new asks little of AWS: no object, and nothing in
     'DeleteItem check',
     'PutItem lease',
     'PutItem job',
-    'PutItem unit',
-    'PutItem work',
-    // The one unit is taken, and done.
-    'PutItem work',
     'PutItem work',
     'PutItem report',
     'PutItem job',

@@ -190,7 +190,7 @@ test('says how many requests it made: what a job costs is known', async () => {
     'save work': 3,
     'open work': 1,
     'take a unit': 3,
-    'take the next': 2,
+    'take the next': 1,
     'save a short report': 2,
     'read it': 1,
     'list documents': 1,

@@ -1,12 +1,25 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'vitest';
 import type { KeyBookmark } from '../../functions/engine/model/bookmark.ts';
 import type { Table } from '../../functions/engine/model/catalog.ts';
 import { connect } from '../../functions/engine/source/postgres/connection.ts';
 import type { ConnectionSettings } from '../../functions/engine/source/postgres/connection.ts';
 import { discoverTables } from '../../functions/engine/source/postgres/discover-tables.ts';
 import { keyedRead } from '../../functions/engine/source/postgres/keyed.ts';
-import type { KeyedRead, LookBack } from '../../functions/engine/source/source.ts';
+import { idleStreams } from '../../functions/engine/source/postgres/keyed-idle.ts';
+import type { IdleStream, KeyedRead, LookBack } from '../../functions/engine/source/source.ts';
 import { BlockRecorder, RowRecorder } from './copy-recorder.ts';
 import { never, tableNamed } from './support.ts';
+
+/** What a look must have found before a read: the same, or nothing where it is not made. */
+function idleAs(of: { readonly read: KeyedRead; readonly from: KeyBookmark; readonly table: Table }): IdleStream | undefined {
+  const { read, from, table } = of;
+  const { type: _, ...next } = read.next;
+  const isIdle = !read.hasRows && isDeepStrictEqual({ ...next, type: from.type }, from);
+  // Only where it is sure to be cheap.
+  const isCheap = read.nullKeys !== undefined && table.kind !== 'view';
+  return isIdle && isCheap ? { nullKeys: read.nullKeys, warnings: read.warnings } : undefined;
+}
 
 /** What one run of a key-based stream gave. */
 export interface FollowedRun extends Pick<
@@ -41,7 +54,10 @@ export class Follower {
     const table: Table = tableNamed(await discoverTables(connection, never()), this.#table);
     const columns = this.#options.columns ?? table.columns.map(({ name }) => name);
     const { lookBack = { kind: 'auto' }, maxRows = Infinity } = this.#options;
-    await using read = await keyedRead(connection, { table, columns, from: this.bookmark, lookBack, maxRows }, never());
+    const from = this.bookmark;
+    const [idle] = await idleStreams(connection, [{ table, columns, from, lookBack }], never());
+    await using read = await keyedRead(connection, { table, columns, from, lookBack, maxRows }, never());
+    expect(idle, 'what a look finds without reading').toEqual(idleAs({ read, from, table }));
     await during();
     const out = new BlockRecorder();
     await read.read(new RowRecorder(), out, never());

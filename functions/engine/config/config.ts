@@ -55,11 +55,24 @@ export interface IntegrationConfig {
   readonly schedule?: ScheduleConfig;
   /** PostgreSQL's `statement_timeout`; 0: none. */
   readonly statementTimeoutMs: number;
+  /** When parallel reads give way to the other work of the server. */
+  readonly pressure: PressureConfig;
   /** Size of one range of a table copy. */
   readonly rangeBytes: number;
   /** For the AWS app alone. */
   readonly aws?: IntegrationAwsConfig;
 }
+
+/** The same shape as `PressureSettings` of jobs. */
+export type PressureConfig =
+  | { readonly kind: 'off' }
+  | {
+      readonly kind: 'on';
+      readonly everyMs: number;
+      readonly maxActiveBackends: number | 'auto' | 'none';
+      readonly minFreeConnections: number | 'auto';
+      readonly maxReplicaLagMs: number | 'none';
+    };
 
 export interface ConnectionConfig {
   /** Host name, address, or an absolute path of a socket folder. */

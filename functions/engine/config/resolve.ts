@@ -17,6 +17,7 @@ import { parseSinkUrl, parseStateUrl } from './schema-destination.ts';
 import type { DestinationDocument } from './schema-destination.ts';
 import type { IntegrationDocument } from './schema-integration.ts';
 import type { ConfigDocument } from './schema.ts';
+import { resolvePressure } from './schema-pressure.ts';
 import { parseTableName } from './table-name.ts';
 import { parseLookBack, parseStatementTimeout } from './time-settings.ts';
 import { parseDuration, parseSize } from './units.ts';
@@ -64,6 +65,7 @@ function resolveIntegration(document: IntegrationDocument, folder: string): Inte
     tables: document.tables.map((table) => resolveTable(table, document)),
     ...(schedule === undefined ? {} : { schedule: resolveSchedule(schedule) }),
     statementTimeoutMs: present(parseStatementTimeout(document.statementTimeout)),
+    pressure: resolvePressure(document.pressure),
     rangeBytes: present(parseSize(document.rangeBytes)),
     ...(document.aws === undefined ? {} : { aws: resolveIntegrationAws(document.aws) }),
   };

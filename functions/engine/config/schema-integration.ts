@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseCron } from './cron.ts';
 import { integrationAws } from './schema-aws.ts';
 import { connection } from './schema-connection.ts';
+import { pressure } from './schema-pressure.ts';
 import { choice, flag, listOf, mapping, numberOrText, readBy, size, text, wholeNumber } from './schema-parts.ts';
 import { parseTableName } from './table-name.ts';
 import { isInstant, isTimeZone, parseLookBack, parseStatementTimeout } from './time-settings.ts';
@@ -97,6 +98,7 @@ export const integration = mapping({
     .describe(
       'Connection budget: most connections to the server at a time, and so how many ranges and tables are read in parallel.',
     ),
+  pressure,
   defaultReplicationMethod: choice(METHODS).optional().describe('Replication method of tables that name none.'),
   logBased: mapping({
     plugin: choice(['auto', 'wal2json', 'pgoutput'])

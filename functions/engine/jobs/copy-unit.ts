@@ -10,6 +10,8 @@ import { activate } from './activate.ts';
 import { claimHead } from './claim-head.ts';
 import type { JobContext, JobStream } from './job.ts';
 import { commitFacts } from './commit-facts.ts';
+import { keepRanges } from './cut-copies.ts';
+import type { CutCopies } from './cut-copies.ts';
 import { columnNames, emptyBookmark, identityOf, updateState } from './stream-store.ts';
 import { writeBatch } from './write-batch.ts';
 import type { WrittenBatch } from './write-batch.ts';
@@ -25,6 +27,8 @@ interface UnitScope {
   readonly stream: JobStream;
   readonly session: SourceSession;
   readonly worker: string;
+  /** What this worker knows of cut copies. */
+  readonly copies: CutCopies;
   readonly signal: AbortSignal;
 }
 
@@ -41,14 +45,20 @@ export async function startCopy(scope: UnitScope, version: number): Promise<read
     await copyWhole(scope, version, keyBookmark);
     return [];
   }
-  const none = '0'.repeat(ranges.length);
+  // Ranges first: a state that says "cut" must find them. What is there of this version stays: a worker that was killed and does this again may meet others who read by it.
+  const kept = await keepRanges(context, stream, { version, ranges });
+  const none = '0'.repeat(kept.length);
   // The log brings what changes meanwhile: no catch-up is needed.
-  const done = stream.method === 'LOG_BASED' ? markRange(none, ranges.length - 1) : none;
-  const copy: CutCopy = { start, total: ranges.length, done, schemaHash: stream.schemaHash, keyBookmark };
-  // Ranges first: a state that says "cut" must find them. Those of a copy that never got its state are overwritten by the next one.
-  await context.ledger.updateDocument(streamItems.ranges(stream.id), () => ({ version, ranges }) as unknown as Json);
-  await updateState(context, stream, (state) => ({ ...state, ...identityOf(stream), version, copy, resetAt: null }));
-  context.log.log('INFO', 'copy-cut', { stream: stream.id, version, ranges: ranges.length });
+  const done = stream.method === 'LOG_BASED' ? markRange(none, kept.length - 1) : none;
+  const fresh: CutCopy = { start, total: kept.length, done, schemaHash: stream.schemaHash, keyBookmark };
+  const after = await updateState(context, stream, (state) =>
+    state.copy !== null && state.version === version
+      ? state
+      : { ...state, ...identityOf(stream), version, copy: fresh, resetAt: null },
+  );
+  const { copy } = after;
+  if (copy === null || after.version !== version) return [];
+  context.log.log('INFO', 'copy-cut', { stream: stream.id, version, ranges: copy.total });
   return rangesLeft(copy.done).map((range) => ({ kind: 'range', stream: stream.id, version, range }));
 }
 
@@ -63,20 +73,20 @@ async function cutToFit({ context, stream, session, signal }: UnitScope): Promis
 /** Reads one range of a cut copy. Returns the catch-up as a further unit when all other ranges are done by this. */
 export async function copyRange(scope: UnitScope, version: number, range: number): Promise<readonly Unit[]> {
   const { context, stream, session, worker, signal } = scope;
-  const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
-  if (state?.copy === undefined || state.copy === null || state.version !== version) return [];
-  if (!state.copy.done.includes('0')) {
-    await completeCopy(scope, version, state.copy);
+  const cut = await scope.copies.of(stream, { version, range });
+  if (cut === undefined) return [];
+  const { copy } = cut;
+  if (!copy.done.includes('0')) {
+    await completeCopy(scope, version, copy);
     return [];
   }
-  if (state.copy.done[range] !== '0') return [];
-  const spec = (await rangesOf(context, stream, version))[range];
-  if (spec === undefined) return [];
+  const spec = cut.ranges[range];
+  if (copy.done[range] !== '0' || spec === undefined) return [];
 
   const claim = await claimHead(context, streamItems.copyHead(stream.id, version, range), worker, openCopy(stream));
   if (stateOf(claim.head.bookmark) !== 'done') {
     // The catch-up reads what appeared since the copy began: its rows carry a later position, so that they win over the ranges' rows.
-    const start = spec.kind === 'catch-up' ? laterThan(state.copy.start, await session.startOfCopy(signal)) : state.copy.start;
+    const start = spec.kind === 'catch-up' ? laterThan(copy.start, await session.startOfCopy(signal)) : copy.start;
     const startedAt = context.clock.now().toISOString();
     const written = await writeBatch(
       context,
@@ -180,6 +190,7 @@ async function markDone(scope: UnitScope, version: number, range: number): Promi
       ? state
       : { ...state, copy: { ...state.copy, done: markRange(state.copy.done, range) } },
   );
+  scope.copies.note(after);
   if (after.copy === null || after.version !== version) return [];
   const left = rangesLeft(after.copy.done);
   if (left.length === 0) {
@@ -208,12 +219,6 @@ async function startOf({ context, stream, session, signal }: UnitScope): Promise
   if (stream.method !== 'LOG_BASED') return start;
   const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
   return { ...start, sequence: state?.logFrom ?? '0', oldestXid: null };
-}
-
-async function rangesOf(context: JobContext, stream: JobStream, version: number): Promise<readonly CopyRange[]> {
-  const kept = (await context.ledger.document(streamItems.ranges(stream.id)))?.value as
-    { readonly version: number; readonly ranges: readonly CopyRange[] } | undefined;
-  return kept?.version === version ? kept.ranges : [];
 }
 
 async function keyBookmarkNow(scope: UnitScope): Promise<KeyBookmark> {

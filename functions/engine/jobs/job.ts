@@ -8,6 +8,8 @@ import type { Compression } from '../sink/compress.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { Ledger, Lease } from '../ledger/ledger.ts';
 import type { LookBack, Source } from '../source/source.ts';
+import type { PressureGate } from './pressure-gate.ts';
+import type { PressureSettings } from './pressure.ts';
 import type { ProgressListener } from './progress.ts';
 
 /** How the rows of an integration are read and written. Everything here comes from its configuration. */
@@ -27,6 +29,7 @@ export interface JobSettings {
   readonly jsonColumns: 'string' | 'nested';
   readonly profile: 'default' | 'stitch';
   readonly logBased: LogSettings;
+  readonly pressure: PressureSettings;
   readonly leaseTtlMs: number;
   /** A worker that was asked to stop may go on this long to reach a checkpoint. */
   readonly stopGraceMs: number;
@@ -69,6 +72,8 @@ export interface JobContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly progress: ProgressListener;
+  /** Holds reads back while the source is under pressure; absent: nobody is held. */
+  readonly pressure?: PressureGate;
 }
 
 /** How long work may go on: `stop` asks for a checkpoint and an end, `abort` drops work at once. */

@@ -1,11 +1,10 @@
 import type { KeyBookmark } from '../model/bookmark.ts';
 import { streamItems } from '../model/stream-state.ts';
-import type { Json } from '../ledger/ledger.ts';
 import type { KeyedRead, SourceSession } from '../source/source.ts';
 import { claimHead } from './claim-head.ts';
 import { commitFacts } from './commit-facts.ts';
 import type { JobContext, JobStream } from './job.ts';
-import { columnNames, emptyBookmark, keyHeadBookmark } from './stream-store.ts';
+import { columnNames, keyBookmarkIn, keyHeadBookmark } from './stream-store.ts';
 import { writeBatch } from './write-batch.ts';
 
 /** What a key-based read came to: everything read, or stopped at a checkpoint with more to come. */
@@ -33,7 +32,7 @@ export async function readByKey(
   let nullKeys: number | null = null;
   for (;;) {
     const head = await context.ledger.head(headId);
-    const from = bookmarkOf(head?.bookmark, stream);
+    const from = keyBookmarkIn(head?.bookmark, stream);
     await using read = await session.keyed(
       {
         table: stream.table,
@@ -60,7 +59,7 @@ export async function readByKey(
   ): Promise<void> {
     const claim = await claimHead(context, window.headId, worker, keyHeadBookmark(window.from, stream));
     // Another worker may have moved on between our look at the bookmark and the claim: the window would not follow it. The next turn reads anew.
-    if (!sameBookmark(bookmarkOf(claim.head.bookmark, stream), window.from)) return;
+    if (!sameBookmark(keyBookmarkIn(claim.head.bookmark, stream), window.from)) return;
     const { read } = window;
     const startedAt = context.clock.now().toISOString();
     const written = read.hasRows
@@ -97,12 +96,6 @@ export async function readByKey(
       after: keyHeadBookmark(read.next, stream),
     });
   }
-}
-
-function bookmarkOf(bookmark: Json | undefined, stream: JobStream): KeyBookmark {
-  return typeof bookmark === 'object' && bookmark !== null && 'column' in bookmark
-    ? (bookmark as unknown as KeyBookmark)
-    : emptyBookmark(stream);
 }
 
 function sameBookmark(a: KeyBookmark, b: KeyBookmark): boolean {

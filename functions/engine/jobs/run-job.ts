@@ -1,10 +1,12 @@
 import { asUnexpected } from '../model/errors.ts';
 import type { ReplicationError } from '../model/errors.ts';
 import type { LoadingReport } from '../model/report.ts';
+import { mostParallel } from '../plan/most-parallel.ts';
 import { endJob } from './end-job.ts';
 import type { Engine } from './engine.ts';
 import type { Budget } from './job.ts';
 import { slotReports } from './log/slot-reports.ts';
+import { openPressureGate } from './pressure-gate.ts';
 import { startJob } from './start-job.ts';
 import type { JobRequest, NotStarted, StartedJob } from './start-job.ts';
 import { watchStopRequest } from './stop-request.ts';
@@ -34,10 +36,14 @@ export async function runJob(engine: Engine, request: JobRequest, budget: Budget
 
 /** Runs the workers side by side; the first failure that ends the job stops the others at once. */
 async function runWorkers(job: StartedJob, budget: Budget): Promise<ReplicationError | null> {
-  const { context, work } = job;
+  const { work } = job;
   const failed = new AbortController();
   const inner: Budget = { stop: budget.stop, abort: AbortSignal.any([budget.abort, failed.signal]) };
-  const workers = Array.from({ length: context.settings.workers }, async (_, index) => {
+  // More of them would only look at the list of work again and again.
+  const length = Math.min(job.context.settings.workers, mostBusy(job));
+  using pressure = openPressureGate(job.context, { kind: 'here', workers: length });
+  const context = pressure === undefined ? job.context : { ...job.context, pressure };
+  const workers = Array.from({ length }, async (_, index) => {
     try {
       await runWorker(context, work, `w${String(index)}`, inner);
       return null;
@@ -55,4 +61,11 @@ async function runWorkers(job: StartedJob, budget: Budget): Promise<ReplicationE
     context.log.log('CRITICAL', 'job-failed', { code: error.code, message: error.message, remedy: error.remedy });
   }
   return error;
+}
+
+/** How many workers can be busy at once: units that read a slot are the job's, beside those of its plan. */
+function mostBusy({ context, plan, work }: StartedJob): number {
+  const { streams, settings } = context;
+  const planned = mostParallel(plan.units, (stream) => streams.get(stream)?.bytes ?? 0, settings.rangeBytes);
+  return planned + work.total - plan.units.length;
 }

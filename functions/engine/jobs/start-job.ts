@@ -19,6 +19,7 @@ import { prepareSlots } from './log/prepare-slots.ts';
 import type { PreparedSlot } from './log/prepare-slots.ts';
 import { noteOutcome } from './stream-outcome.ts';
 import { retireStaleHeads } from './stale-heads.ts';
+import { withoutIdle } from './without-idle.ts';
 import type { LoadingReport } from '../model/report.ts';
 
 export interface JobRequest {
@@ -104,7 +105,8 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
     const streams = await beginLogCopies({ ...context, streams: selected }, planned.streams, copySequence);
     await noteStructures({ ...context, streams }, planned.streams);
     // Slots first: they hold back the source's WAL.
-    const units = [...ready.map((slot) => slot.unit), ...planned.units];
+    const busy = await withoutIdle({ ...context, streams }, planned.units, signal);
+    const units = [...ready.map((slot) => slot.unit), ...busy];
     await ledger.saveWork(lease.job, units as unknown as readonly Json[]);
     const estimatedRows = selection.streams.reduce((sum, stream) => sum + (stream.table.estimatedRows ?? 0), 0);
     progress({ kind: 'planned', streams: streams.size, units: units.length, estimatedRows });
@@ -113,7 +115,7 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
       state: 'started',
       context: { ...context, streams },
       work: await ledger.work(lease.job),
-      plan: planned,
+      plan: { ...planned, units: busy },
       selection: { ...selection, warnings: [...selection.warnings, ...ready.flatMap((slot) => slot.warnings)] },
       startedAt: startedAt.toISOString(),
       trigger,

@@ -46,6 +46,11 @@ export function keyHeadBookmark(bookmark: KeyBookmark, stream: JobStream): Json 
   };
 }
 
+/** The bookmark in a key-based stream's head; that of a stream which has none yet where there is no head. */
+export function keyBookmarkIn(head: Json | undefined, stream: JobStream): KeyBookmark {
+  return typeof head === 'object' && head !== null && 'column' in head ? (head as unknown as KeyBookmark) : emptyBookmark(stream);
+}
+
 /** What the plan needs to know of streams. */
 export function plannedStreams(streams: Iterable<Omit<JobStream, 'known'>>): readonly PlannedStream[] {
   return [...streams].map(({ id, replicationKey, primaryKey, method, schemaHash, isView, bytes, columns }) => ({

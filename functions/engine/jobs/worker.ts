@@ -4,10 +4,12 @@ import { streamItems } from '../model/stream-state.ts';
 import type { Unit } from '../plan/plan.ts';
 import type { Json, WorkList } from '../ledger/ledger.ts';
 import { copyRange, startCopy } from './copy-unit.ts';
+import { CutCopies } from './cut-copies.ts';
 import { OutOfTime } from './job.ts';
 import type { Budget, JobContext, JobStream } from './job.ts';
 import { readByKey } from './key-unit.ts';
 import { readLog } from './log/log-unit.ts';
+import { mayBegin, waitForTurn } from './pressure-turn.ts';
 import { openSessions } from './sessions.ts';
 import type { Sessions } from './sessions.ts';
 import { noteOutcome } from './stream-outcome.ts';
@@ -66,6 +68,8 @@ const IDLE_POLL_MS = { first: 100, most: 2_000 } as const;
  */
 export async function runWorker(context: JobContext, work: WorkList, worker: string, budget: Budget): Promise<WorkerOutcome> {
   await using sessions = openSessions(context.source);
+  const copies = new CutCopies(context.ledger);
+  using place = context.pressure?.place(worker);
   const signal = AbortSignal.any([budget.abort, context.lease.lost]);
   let idleMs: number = IDLE_POLL_MS.first;
   let isFirst = true;
@@ -84,8 +88,19 @@ export async function runWorker(context: JobContext, work: WorkList, worker: str
       continue;
     }
     idleMs = IDLE_POLL_MS.first;
-    const scope = { context, sessions, work, worker, budget, signal, hadAllTime: isFirst };
-    const state = await runUnit(scope, next.unit as unknown as Unit);
+    const unit = next.unit as unknown as Unit;
+    if (place !== undefined) {
+      const turn = { place, sessions, database: databaseOf(context, unit), signal, stop: budget.stop };
+      if ((await mayBegin(turn, unit)) === 'hold') {
+        // For whoever may go on; slots come first in the list, so that nothing but reads is left in it.
+        await work.giveBack(worker, next.index);
+        isFirst = false;
+        if ((await waitForTurn(turn, () => mayGetWork(work))) === 'no-work') return 'done';
+        continue;
+      }
+    }
+    const scope = { context, sessions, copies, work, worker, budget, signal, hadAllTime: isFirst };
+    const state = await runUnit(scope, unit);
     isFirst = false;
     if (state === 'more') await work.giveBack(worker, next.index);
   }
@@ -103,6 +118,7 @@ async function mayGetWork(work: WorkList): Promise<boolean> {
 interface WorkerScope {
   readonly context: JobContext;
   readonly sessions: Sessions;
+  readonly copies: CutCopies;
   readonly work: WorkList;
   readonly worker: string;
   readonly budget: Budget;
@@ -189,7 +205,7 @@ async function attemptUnit(scope: WorkerScope, unit: Unit, subject: Subject, sig
 }
 
 async function carryOut(scope: WorkerScope, unit: Unit, subject: Subject, signal: AbortSignal): Promise<WorkerOutcome> {
-  const { context, sessions, work, worker, budget } = scope;
+  const { context, sessions, copies, work, worker, budget } = scope;
   if (unit.kind === 'log') {
     await sessions.close();
     const outcome = await readLog({ context, worker, signal, stop: budget.stop }, unit);
@@ -199,7 +215,7 @@ async function carryOut(scope: WorkerScope, unit: Unit, subject: Subject, signal
   const [stream] = subject.streams;
   if (stream === undefined) return 'done';
   const session = await sessions.of(subject.database, signal);
-  const inner = { context, stream, session, worker, signal };
+  const inner = { context, stream, session, worker, copies, signal };
   switch (unit.kind) {
     case 'copy':
       await addWork(context, work, await startCopy(inner, unit.version));
@@ -232,6 +248,10 @@ async function recordFailure(scope: WorkerScope, subject: Subject, error: Replic
   context.progress({ kind: 'stream-failed', stream: subject.name, code });
   for (const stream of subject.streams)
     await noteOutcome(context, stream, { error: { code, message, remedy }, warnings: [], nullKeys: null });
+}
+
+function databaseOf(context: JobContext, unit: Unit): string | undefined {
+  return unit.kind === 'log' ? unit.database : context.streams.get(unit.stream)?.table.name.database;
 }
 
 /** What a unit is about: one stream, or all that are read from a slot. */

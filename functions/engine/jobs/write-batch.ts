@@ -1,3 +1,4 @@
+import { BLOCK_BYTES } from '../encode/block-memory.ts';
 import type { RowEncoder } from '../encode/encode.ts';
 import { ReplicationError } from '../model/errors.ts';
 import type { StoredObject } from '../model/objects.ts';
@@ -9,6 +10,8 @@ import type { ObjectSet } from '../sink/object-set.ts';
 import type { BlockWriter } from '../source/source.ts';
 import type { JobContext, JobStream } from './job.ts';
 import { encoderOf, systemColumns } from './system-columns.ts';
+
+const LEAST_BLOCK_BYTES = 256 * 1024;
 
 /** Where a batch goes, and under which numbers: together they make object keys that nobody else writes. */
 export interface BatchTarget {
@@ -56,6 +59,8 @@ export async function writeBatch(
     partial,
   );
   const out: BlockWriter = {
+    // Objects are cut between blocks.
+    blockBytes: Math.max(LEAST_BLOCK_BYTES, Math.min(BLOCK_BYTES, context.settings.rotateBytes / 4)),
     write: async (block) => {
       const jsonBytes = block.bytes.length;
       await objects.write(block);

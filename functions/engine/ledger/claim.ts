@@ -62,17 +62,23 @@ export async function claimHead(
   }
 }
 
-/** Archives the last commit of a head and removes it. `assertHeld` is asked before each try. Throws `fenced-out`, and what `assertHeld` throws. */
+/**
+ * Archives the last commit of a head and removes it. What a claim knows of its head is tried first: if nobody wrote since, that needs no look at it. `assertHeld` is asked before each try.
+ * Throws `fenced-out`, and what `assertHeld` throws.
+ */
 export async function retireHead(
   shelf: Shelf,
-  { head, fence }: { readonly head: string; readonly fence: number | 'any' },
+  { head, by }: { readonly head: string; readonly by: Pick<Claim, 'head' | 'revision' | 'fence'> | 'anyone' },
   assertHeld: () => void = () => undefined,
 ): Promise<void> {
   const id = keys.head(head);
+  let known = by === 'anyone' ? undefined : { revision: by.revision, value: by.head };
   for (;;) {
-    const now = await readAs(shelf, id, isHead);
+    const now: { readonly revision: number; readonly value: Omit<Head, 'id'> } | undefined =
+      known ?? (await readAs(shelf, id, isHead));
+    known = undefined;
     if (now === undefined) return;
-    if (fence !== 'any' && now.value.fence !== fence) throw new ReplicationError('fenced-out', { head });
+    if (by !== 'anyone' && now.value.fence !== by.fence) throw new ReplicationError('fenced-out', { head });
     if (now.value.lastCommit !== undefined) await archive(shelf, now.value.lastCommit);
     // Since the head was read: whoever was frozen meanwhile learns it here, or by the revision.
     assertHeld();
@@ -110,6 +116,10 @@ class HeadClaim implements Claim {
 
   get head(): Head {
     return this.#head;
+  }
+
+  get revision(): number {
+    return this.#revision;
   }
 
   async commit(batch: Batch): Promise<Commit> {

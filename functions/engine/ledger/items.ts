@@ -1,6 +1,7 @@
 import { ReplicationError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Remembered } from './remembered.ts';
 import type { Item, LedgerStore } from './store.ts';
 import { MAX_BODY_BYTES } from './store.ts';
 
@@ -67,25 +68,51 @@ const MOST_CONFLICTS = 500;
 export async function update<T, R>(
   shelf: Shelf,
   id: string,
-  { shape, what, change }: { readonly shape: Shape<T>; readonly what: string; readonly change: Change<T, R> },
+  of: { readonly shape: Shape<T>; readonly what: string; readonly change: Change<T, R>; readonly remembered?: Remembered },
 ): Promise<R> {
-  let item = await shelf.store.get(shelf.integration, id);
+  const guess = of.remembered?.get(id);
+  const guessed = guess === undefined ? undefined : decideByGuess(shelf, guess, of);
+  let item: Item | undefined;
+  if (guessed === undefined) item = await shelf.store.get(shelf.integration, id);
+  else {
+    const written = await shelf.store.put(shelf.integration, id, guessed.body, guessed.revision);
+    if (written.state === 'written') {
+      of.remembered?.note(written.item);
+      return guessed.result;
+    }
+    item = written.current;
+  }
   for (let conflicts = 0; conflicts < MOST_CONFLICTS; conflicts += 1) {
-    const decided = change(item === undefined ? undefined : parseItem(shelf, item, shape));
+    const decided = of.change(item === undefined ? undefined : parseItem(shelf, item, of.shape));
     if ('keep' in decided) return decided.keep;
-    const body = bodyOf(decided.write, { what });
+    const body = bodyOf(decided.write, of);
     if (body === item?.body) return decided.result;
     const written = await shelf.store.put(shelf.integration, id, body, item?.revision ?? 0);
-    if (written.state === 'written') return decided.result;
+    if (written.state === 'written') {
+      of.remembered?.note(written.item);
+      return decided.result;
+    }
     await pause(shelf, conflicts);
     // What the refusal brought may be outdated after the pause.
     item = conflicts < 2 ? written.current : await shelf.store.get(shelf.integration, id);
   }
   throw new ReplicationError('ledger-failed', {
     url: shelf.store.url,
-    operation: `writing ${what}`,
+    operation: `writing ${of.what}`,
     reason: `${MOST_CONFLICTS} conflicts`,
   });
+}
+
+/** The write that a change asks for if the item still is as remembered; undefined where it asks for none, which only the item itself can tell. */
+function decideByGuess<T, R>(
+  shelf: Shelf,
+  guess: Item,
+  { shape, what, change }: { readonly shape: Shape<T>; readonly what: string; readonly change: Change<T, R> },
+): { readonly body: string; readonly revision: number; readonly result: R } | undefined {
+  const decided = change(parseItem(shelf, guess, shape));
+  if ('keep' in decided) return undefined;
+  const body = bodyOf(decided.write, { what });
+  return body === guess.body ? undefined : { body, revision: guess.revision, result: decided.result };
 }
 
 /** Removes an item whatever it holds, again whenever somebody else wrote first. */

@@ -213,7 +213,7 @@ export class HeldLease implements Lease {
 
   async retire(claim: Claim): Promise<void> {
     this.assertHeld();
-    await retireHead(this.#scope, { head: claim.head.id, fence: claim.fence }, () => this.assertHeld());
+    await retireHead(this.#scope, { head: claim.head.id, by: claim }, () => this.assertHeld());
   }
 
   async release(): Promise<void> {

@@ -4,7 +4,7 @@ import type { ErrorReport } from '../model/errors.ts';
 /** JSON that the ledger keeps without looking into it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
-/** What one integration has in the store. Nothing in here is cached. */
+/** What one integration has in the store. What is read is as it is there, never from a cache. */
 export interface Ledger {
   /** As configured, for messages. */
   readonly url: string;
@@ -151,6 +151,8 @@ export interface CommitTable {
 export interface Claim {
   /** As it is after the last commit of this claim. */
   readonly head: Head;
+  /** Of the head's item, as it is after the last commit of this claim. */
+  readonly revision: number;
   readonly fence: number;
   /** One conditional update of the head: same fence, same revision. The commit before it is archived first. Throws `fenced-out`, `lease-lost`. Safe to retry after an unknown outcome: it recognises its own write. */
   commit(batch: Omit<Commit, 'head' | 'job' | 'batch' | 'fence' | 'at' | 'before'>): Promise<Commit>;

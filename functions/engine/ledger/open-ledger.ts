@@ -23,6 +23,7 @@ import type {
   Versioned,
   WorkList,
 } from './ledger.ts';
+import { Remembered } from './remembered.ts';
 import { loadReport, saveReport } from './reports.ts';
 import { isControl, isDocument, isHead } from './shapes.ts';
 import type { LedgerStore } from './store.ts';
@@ -49,6 +50,8 @@ export function openLedger(
 
 class StoredLedger implements Ledger {
   readonly #scope: LeaseScope;
+  /** Documents that changes begin with. */
+  readonly #remembered = new Remembered();
   /** Of whoever works through this ledger; undefined for onlookers. */
   #lease: HeldLease | undefined;
 
@@ -96,6 +99,7 @@ class StoredLedger implements Ledger {
     const documents = new Map<string, Versioned<Json>>();
     const { store, integration } = this.#scope;
     for await (const item of store.list(integration, { prefix: keys.document(prefix) })) {
+      this.#remembered.note(item);
       documents.set(nameIn(item.id), { revision: item.revision, value: parseItem(this.#scope, item, isDocument).value });
     }
     return documents;
@@ -118,6 +122,7 @@ class StoredLedger implements Ledger {
       const decided = await update<{ readonly value: Json }, Decided>(this.#scope, keys.document(id), {
         shape: isDocument,
         what: `the document "${id}"`,
+        remembered: this.#remembered,
         change: (now) => {
           // Between the read and the write: a worker that was frozen before writes nothing over what others wrote since.
           this.#lease?.assertNotLost();
@@ -141,7 +146,7 @@ class StoredLedger implements Ledger {
 
   async removeHeads(prefix: string): Promise<void> {
     for await (const { id } of listHeads(this.#scope, prefix)) {
-      await retireHead(this.#scope, { head: id, fence: 'any' }, () => this.#lease?.assertNotLost());
+      await retireHead(this.#scope, { head: id, by: 'anyone' }, () => this.#lease?.assertNotLost());
     }
   }
 

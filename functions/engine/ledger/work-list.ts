@@ -4,6 +4,7 @@ import { bodyOf, damaged, isObject, parseItem, readAs, update } from './items.ts
 import type { Shelf } from './items.ts';
 import { keys } from './keys.ts';
 import type { Json, WorkList } from './ledger.ts';
+import { Remembered } from './remembered.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 
 /** Pages of units are at most so large. */
@@ -53,6 +54,7 @@ class SharedWork implements WorkList {
   /** What was taken through this object: the rest of what the store says a worker holds is from a life before. */
   readonly #taken = new Map<string, Set<number>>();
   readonly #pages = new Map<number, readonly Json[]>();
+  readonly #remembered = new Remembered();
 
   constructor(shelf: Shelf, job: string, { generation, total }: WorkItem) {
     this.#shelf = shelf;
@@ -213,6 +215,7 @@ class SharedWork implements WorkList {
     return update(this.#shelf, id, {
       shape: isWork,
       what: 'the work of a job',
+      remembered: this.#remembered,
       change: (work) => {
         if (work === undefined) throw damaged(this.#shelf, id, 'it was removed while the job runs');
         this.#total = work.total;

@@ -24,11 +24,11 @@ export interface Compressor extends Disposable {
 }
 
 interface CompressorOptions {
-  /** Bytes that are compressed on their own. @default 1 MiB */
+  /** Bytes that are compressed on their own, smaller blocks together. @default 1 MiB; 256 KiB for `none`, which cuts nothing */
   readonly pieceBytes?: number;
   /** Pieces in memory: being compressed, or waiting for `out`. @default cores (at most 4, the size of the libuv pool) + 2 */
   readonly piecesInFlight?: number;
-  /** What `none` does to its pieces in place of nothing: called in their order, several at a time, with memory that is theirs alone; resolves with the same bytes. */
+  /** What `none` does to its pieces in place of nothing: called in their order, several at a time; it may take their memory away, and resolves with the same bytes. */
   readonly pass?: (bytes: Buffer) => Promise<Buffer>;
 }
 
@@ -55,7 +55,7 @@ export function openCompressor(
   options: CompressorOptions = {},
 ): Compressor {
   return new PieceCompressor(formatOf(compression, options.pass), out, {
-    pieceBytes: options.pieceBytes ?? 1024 * 1024,
+    pieceBytes: options.pieceBytes ?? (compression.kind === 'none' ? 256 * 1024 : 1024 * 1024),
     piecesInFlight: options.piecesInFlight ?? Math.min(availableParallelism(), 4) + 2,
     pass: options.pass,
   });
@@ -64,6 +64,8 @@ export function openCompressor(
 /** A container whose pieces can be made apart from each other. */
 interface Format {
   readonly head: Buffer;
+  /** Whether what a piece becomes needs memory: then large blocks are cut. */
+  readonly isCut: boolean;
   /** Called in the order of the pieces. */
   piece(bytes: Buffer): Promise<Buffer>;
   /** What follows the last piece. */
@@ -124,7 +126,7 @@ class PieceCompressor implements Compressor {
     this.#blocks = [];
     this.#blockBytes = 0;
     // A row of hundreds of megabytes is one block: its pieces go one by one, so that what is made of it stays bounded.
-    const count = Math.max(1, Math.round(bytes.length / this.#options.pieceBytes));
+    const count = this.#format.isCut ? Math.max(1, Math.round(bytes.length / this.#options.pieceBytes)) : 1;
     const size = Math.ceil(bytes.length / count);
     if (count === 1) {
       await this.#room();
@@ -133,9 +135,7 @@ class PieceCompressor implements Compressor {
     }
     for (let start = 0; start < bytes.length; start += size) {
       await this.#room();
-      const part = bytes.subarray(start, start + size);
-      // Its memory is that of all parts, and what passes them on may take memory away.
-      this.#enqueue(this.#format.piece(this.#options.pass === undefined ? part : Buffer.from(part)));
+      this.#enqueue(this.#format.piece(bytes.subarray(start, start + size)));
     }
   }
 
@@ -196,6 +196,7 @@ function formatOf(compression: Compression, pass: CompressorOptions['pass']): Fo
     case 'none':
       return {
         head: NOTHING,
+        isCut: false,
         piece: pass ?? ((bytes) => Promise.resolve(bytes)),
         tail: () => Promise.resolve(NOTHING),
         close: () => undefined,
@@ -213,6 +214,7 @@ function gzipFormat(level: number): Format {
   return {
     // Magic, deflate, no flags, no time (equal rows give equal objects), no extra flags, system unknown.
     head: Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]),
+    isCut: true,
     piece: (bytes) => {
       crc = zlib.crc32(bytes, crc);
       size = (size + bytes.length) % 2 ** 32;
@@ -257,6 +259,7 @@ function zstdFormat(level: number): Format {
   };
   return {
     head: NOTHING,
+    isCut: true,
     piece: (bytes) => new Promise((resolve, reject) => stream.write(bytes, settle(resolve, reject))),
     tail: () =>
       new Promise((resolve, reject) => {

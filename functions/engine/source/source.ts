@@ -4,6 +4,7 @@ import type { RowEncoder } from '../encode/encode.ts';
 import type { EncodedBlock } from '../model/objects.ts';
 import type { LogSession } from './log-session.ts';
 import type { InspectRequest, SourceFacts } from './check-facts.ts';
+import type { PressureLook } from './pressure-look.ts';
 
 /** A PostgreSQL server that is being read on behalf of one job. Opens no more connections at a time than its budget. */
 export interface Source extends AsyncDisposable {
@@ -21,6 +22,8 @@ export interface Source extends AsyncDisposable {
 
 /** Blocks of JSON Lines as they are read; `write` is awaited before more is read. */
 export interface BlockWriter {
+  /** Blocks are written once they have this size. @default `BLOCK_BYTES` of the encoders */
+  readonly blockBytes?: number;
   write(block: EncodedBlock): Promise<void>;
 }
 
@@ -40,6 +43,8 @@ export interface SourceSession extends AsyncDisposable {
    * while `copy` goes on to take the first `CopyStart`, which says what is new.
    */
   startOfCopy(signal: AbortSignal): Promise<CopyStart>;
+  /** How busy the server is with the work of others. Throws whatever a query may; whoever asks takes that as not known. */
+  lookAtPressure(signal: AbortSignal): Promise<PressureLook>;
   /** Cuts a table into ranges of about `rangeBytes` and a catch-up, to be read when all others are durable; `[{ kind: 'whole' }]` where it cannot be cut or is no larger than one range. */
   cut(table: Table, rangeBytes: number, signal: AbortSignal): Promise<readonly CopyRange[]>;
   /**
@@ -60,6 +65,20 @@ export interface SourceSession extends AsyncDisposable {
     request: ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack; readonly maxRows: number },
     signal: AbortSignal,
   ): Promise<KeyedRead>;
+  /**
+   * Which key-based streams have nothing new: `keyed` would find no rows for them, and `next` as `from` is. Of any number of streams in a handful of statements; in their order.
+   * Undefined where something is new, where the look was refused, or would be dear: those are for `keyed` to tell. Throws connection errors, or `signal.reason`.
+   */
+  idle(looks: readonly KeyedLook[], signal: AbortSignal): Promise<readonly (IdleStream | undefined)[]>;
+}
+
+/** A stream and the bookmark that it is to be looked beyond. */
+export type KeyedLook = ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack };
+
+/** What `keyed` would have to say of a stream that has nothing new. */
+export interface IdleStream {
+  readonly nullKeys: number;
+  readonly warnings: readonly string[];
 }
 
 /** How far behind the highest key the bookmark stays. `auto`: time keys stay behind the oldest open transaction; so they do with `interval`, which counts for them only, as `number` does for numeric ones. */

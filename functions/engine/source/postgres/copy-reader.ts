@@ -25,6 +25,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
   readonly #sql: string;
   readonly #encoder: RowEncoder;
   readonly #out: BlockWriter;
+  readonly #blockBytes: number;
   readonly #onFailure: (error: unknown) => void;
   readonly #frames = new CopyFrames(this);
   readonly #chunks: Buffer[] = [];
@@ -40,6 +41,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
     this.#sql = sql;
     this.#encoder = encoder;
     this.#out = out;
+    this.#blockBytes = out.blockBytes ?? BLOCK_BYTES;
     this.#onFailure = onFailure;
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
@@ -80,7 +82,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
       this.#fail(error);
       return true;
     }
-    return this.#encoder.pendingBytes < BLOCK_BYTES;
+    return this.#encoder.pendingBytes < this.#blockBytes;
   }
 
   message(type: number, bytes: Buffer): boolean {
@@ -136,7 +138,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
           this.#finish();
           return;
         }
-        if (!this.#isDiscarding && this.#encoder.pendingBytes >= BLOCK_BYTES) {
+        if (!this.#isDiscarding && this.#encoder.pendingBytes >= this.#blockBytes) {
           this.#write();
           return;
         }

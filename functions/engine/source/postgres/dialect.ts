@@ -12,6 +12,10 @@ export interface Dialect {
   readonly snapshotXmin: string;
   /** `select` of one row with the system identifier; absent before 9.6. The role may lack the right to call it. */
   readonly systemIdentifier?: string;
+  /** Kind of a session `a` of `pg_stat_activity`: `client backend`, `walsender`, `parallel worker`, ...; NULL where hidden. */
+  readonly backendType: string;
+  /** `pg_stat_replication` tells how long ago what a standby has replayed was written (10+). */
+  readonly hasReplayLag: boolean;
   /** `where ctid >= ... and ctid < ...` reads only those pages (14+). */
   readonly hasTidRangeScan: boolean;
   /** Declarative partitions (10+). */
@@ -59,6 +63,10 @@ export function dialectOf(server: ServerInfo): Dialect {
     ...(version >= 90_600
       ? { systemIdentifier: 'select system_identifier::text as id from pg_catalog.pg_control_system()' }
       : {}),
+    backendType: renamed
+      ? 'a.backend_type'
+      : `case when exists (select 1 from pg_catalog.pg_stat_replication r where r.pid = a.pid) then 'walsender' end`,
+    hasReplayLag: renamed,
     hasTidRangeScan: version >= 140_000,
     hasPartitions: version >= 100_000,
     hasIdentity: version >= 100_000,

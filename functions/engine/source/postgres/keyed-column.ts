@@ -66,16 +66,47 @@ export function keyLiteral(key: KeyColumn, value: string): string {
 
 /** Whether the rows can be read in the order of the key without sorting: a valid, full btree that begins with the key, in its own order. */
 export async function hasKeyIndex(connection: Connection, table: Table, key: KeyColumn, signal: AbortSignal): Promise<boolean> {
-  const sql = `
-    select exists (
-      select 1 from pg_catalog.pg_index i
-        join pg_catalog.pg_class c on c.oid = i.indexrelid
-        join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
-        join pg_catalog.pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
-        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attcollation = i.indcollation[0]
-       where i.indrelid = $1 and a.attnum = $2 and i.indisvalid and i.indisready and i.indpred is null) as has_index`;
+  const sql = `select exists (${KEY_INDEXES} and i.indrelid = $1 and a.attnum = $2) as has_index`;
   const [row] = await connection.query<{ readonly has_index: string }>(sql, [table.oid, key.column.position], signal);
   return row?.has_index === 't';
+}
+
+/** The same of many tables in one query: `oid:attnum` of the columns of theirs that have such an index. */
+export async function indexedColumns(
+  connection: Connection,
+  tables: readonly Table[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const sql = `${KEY_INDEXES} and i.indrelid = any ($1::pg_catalog.oid[])`;
+  const oids = `{${tables.map(({ oid }) => String(oid)).join(',')}}`;
+  const rows = await connection.query<{ readonly oid: string; readonly attnum: string }>(sql, [oids], signal);
+  return new Set(rows.map(({ oid, attnum }) => `${oid}:${attnum}`));
+}
+
+const KEY_INDEXES = `
+    select i.indrelid as oid, a.attnum
+      from pg_catalog.pg_index i
+      join pg_catalog.pg_class c on c.oid = i.indexrelid
+      join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
+      join pg_catalog.pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
+      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attcollation = i.indcollation[0]
+     where i.indisvalid and i.indisready and i.indpred is null`;
+
+/** Conditions, as SQL, that rows have which are never read, but counted. */
+export function unreadableSql(key: KeyColumn): readonly string[] {
+  return [
+    ...(key.column.nullable ? [`${key.name} is null`] : []),
+    ...(key.top === undefined ? [] : [`${key.name} >= ${key.top}`]),
+  ];
+}
+
+/** A table without an index on its key is read as a whole to look for a few rows only if it is no larger than this. */
+const SMALL_TABLE_BYTES = 16 * 1024 * 1024;
+
+/** Whether it may be read as a whole to look for a few rows. */
+export function isSmallTable({ kind, bytes }: Table): boolean {
+  const isTable = kind === 'table' || kind === 'partitioned-table' || kind === 'materialized-view';
+  return isTable && bytes <= SMALL_TABLE_BYTES;
 }
 
 function isOwnType({ type }: Column): boolean {

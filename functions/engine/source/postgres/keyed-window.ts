@@ -14,6 +14,7 @@ export interface KeyWindow {
   readonly more: boolean;
 }
 
+/** A table, quoted, and its key. */
 interface Keys {
   readonly from: string;
   readonly key: KeyColumn;
@@ -31,9 +32,13 @@ export async function highestKey(
   value: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  return keyOf(connection, highestKeySql({ from, key }, value), signal);
+}
+
+/** The query for it: the key as text, or no row. */
+export function highestKeySql({ from, key }: Keys, value: string | undefined): string {
   const conditions = [key.isReadable, ...(value === undefined ? [] : [`${key.name} >= ${keyLiteral(key, value)}`])];
-  const sql = `${keyFrom(key, from)} where ${conditions.join(' and ')} order by source.${key.name} desc limit 1`;
-  return keyOf(connection, sql, signal);
+  return `${keyFrom(key, from)} where ${conditions.join(' and ')} order by source.${key.name} desc limit 1`;
 }
 
 /** The lowest key of a window; undefined when it is empty. */

@@ -10,7 +10,7 @@ import type { ReadTransaction } from './copy-transaction.ts';
 import { readBoundary } from './keyed-boundary.ts';
 import type { Boundary } from './keyed-boundary.ts';
 import { boundSql } from './keyed-bound.ts';
-import { hasKeyIndex, keyColumn, keyLiteral } from './keyed-column.ts';
+import { hasKeyIndex, isSmallTable, keyColumn, keyLiteral, unreadableSql } from './keyed-column.ts';
 import type { KeyColumn } from './keyed-column.ts';
 import { cutWindow, highestKey, lowestKey, windowSql } from './keyed-window.ts';
 import type { WindowStart } from './keyed-window.ts';
@@ -21,9 +21,6 @@ import { startOfCopy } from './start.ts';
 
 /** What `SourceSession.keyed` is asked for. */
 export type KeyedRequest = ReadRequest & { readonly from: KeyBookmark; readonly lookBack: LookBack; readonly maxRows: number };
-
-/** A table without an index on its key is searched for NULL keys only if it is no larger than this. */
-const SMALL_TABLE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Looks at what a stream has beyond its bookmark, in the snapshot that `read` will use. See `SourceSession.keyed`.
@@ -149,13 +146,9 @@ async function boundaryOf({ connection, request, key, signal }: Reading, low: st
 
 async function countUnreadable({ connection, request, key, signal }: Reading, hasIndex: boolean): Promise<number | undefined> {
   const { table } = request;
-  const isTable = table.kind === 'table' || table.kind === 'partitioned-table' || table.kind === 'materialized-view';
-  const conditions = [
-    ...(key.column.nullable ? [`${key.name} is null`] : []),
-    ...(key.top === undefined ? [] : [`${key.name} >= ${key.top}`]),
-  ];
+  const conditions = unreadableSql(key);
   if (conditions.length === 0) return 0;
-  if (!hasIndex && !(isTable && table.bytes <= SMALL_TABLE_BYTES)) return undefined;
+  if (!hasIndex && !isSmallTable(table)) return undefined;
   const counts = conditions.map((condition) => `(select count(*) from ${quoteRelation(table.name)} where ${condition})`);
   const [row] = await connection.query<{ readonly count: string }>(`select ${counts.join(' + ')} as count`, [], signal);
   return Number(row?.count ?? 0);
