@@ -7,6 +7,7 @@ import { parseArgs, promisify } from 'node:util';
 import type { BenchGroup } from './bench-case.ts';
 import { benchConverter, COMMITTED_RATIOS } from './converter.ts';
 import { sizesOf } from './data.ts';
+import { folderSpeed } from './folder-speed.ts';
 import { runGrowth } from './growth.ts';
 import { openGiant, openLog } from './log-cases.ts';
 import { growthPlot } from './plot.ts';
@@ -111,6 +112,7 @@ async function facts(): Promise<RunFacts> {
     rounds,
     machine: `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB`,
     versions: `Node ${process.versions.node}, PostgreSQL ${MAJOR} on the same machine over loopback without TLS, ${stdout.trim()}`,
+    folderMbPerS: await folderSpeed(),
     load: loadavg()
       .map((load) => load.toFixed(1))
       .join(', '),

@@ -20,6 +20,8 @@ export interface RunFacts {
   readonly rounds: number;
   readonly machine: string;
   readonly versions: string;
+  /** How fast the folder for objects takes a first write. */
+  readonly folderMbPerS?: number;
   /** Load averages of 1, 5 and 15 minutes when it ended. */
   readonly load: string;
 }
@@ -102,6 +104,7 @@ export function renderResults({ limits, converter, growth }: BenchResults): stri
   return `${parts.join('\n\n').trimEnd()}\n`;
 }
 
-function about({ at, scale, rounds, machine, versions, load }: RunFacts): string {
-  return `${at}, scale ${scale}, ${rounds} round${rounds === 1 ? '' : 's'}, ${machine}; ${versions}. Load average at the end ${load}: other programs used the machine at the same time wherever that is above what one job and its server need (2).`;
+function about({ at, scale, rounds, machine, versions, folderMbPerS, load }: RunFacts): string {
+  const folder = folderMbPerS === undefined ? '' : ` A first write to the folder for objects: ${folderMbPerS.toFixed(0)} MB/s.`;
+  return `${at}, scale ${scale}, ${rounds} round${rounds === 1 ? '' : 's'}, ${machine}; ${versions}.${folder} Load average at the end ${load}: other programs used the machine at the same time wherever that is above what one job and its server need (2).`;
 }

@@ -5,6 +5,7 @@ import type { TestServer } from '../support/postgres.ts';
 import { startProxy } from '../support/proxy.ts';
 import { load, newest, openTestWorkspace } from '../support/workspace.ts';
 import type { TestWorkspace } from '../support/workspace.ts';
+import { untilComplete } from './support/run-engine.ts';
 import { sql } from './support/sql.ts';
 
 const SLOT = 'backstitch_shop';
@@ -182,6 +183,46 @@ describe('a standby is promoted between two jobs', () => {
       expect((await ws.run()).state).toBe('complete');
       await expectSame(pair, 'items');
       await expectSame(pair, 'facts');
+    },
+  );
+});
+
+describe('a standby is promoted in the middle of a job', () => {
+  test.runIf(newestMajor >= 16)(
+    'that reads the log: it goes on with the new primary, and nothing is lost or comes twice',
+    async () => {
+      await using pair = await openPair();
+      const { ws, standby, primary } = pair;
+      await ws.run();
+      await caughtUp(pair);
+      await slotOnStandby(pair);
+    // The bookmark moves on to where that slot begins.
+    await sql(primary, 'shop', MORE);
+    await ws.run();
+      for (let part = 0; part < 10; part += 1)
+        await sql(
+          primary,
+          'shop',
+          `insert into items select g, ${String(part)} from generate_series(${String(part + 1)}0000, ${String(part + 1)}4999) g`,
+        );
+      await caughtUp(pair);
+      let failing: Promise<void> | undefined;
+
+      const reports = await untilComplete(ws, {
+        progress: (event) => {
+          if (event.kind === 'rows' && event.stream.endsWith('items')) failing ??= pair.failOver();
+        },
+        allowed: ['connection-lost', 'host-unreachable', 'server-not-ready', 'slot-active', 'stream-refused'],
+        most: 8,
+      });
+      expect(failing).toBeDefined();
+      await failing;
+      await sql(standby, 'shop', AFTER);
+      expect((await ws.run()).state).toBe('complete');
+
+      for (const table of ['items', 'facts', 'notes']) await expectSame(pair, table);
+      const logged = reports.flatMap(({ tables }) => tables).filter(({ table }) => table === 'items');
+      expect(logged.reduce((sum, { rows }) => sum + rows, 0)).toBe(50_000);
     },
   );
 });
