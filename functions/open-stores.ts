@@ -4,7 +4,7 @@ import type { Sink } from './engine/sink/sink.ts';
 
 /** Opens the destination. SDKs are loaded only where they are used, so a folder needs none. */
 export async function openSink(destination: DestinationConfig): Promise<Sink> {
-  const { url, location } = destination;
+  const { url, location, rotateBytes } = destination;
   switch (location.kind) {
     case 'file': {
       const { openFileSink } = await import('./engine/sink/file/file-sink.ts');
@@ -16,7 +16,7 @@ export async function openSink(destination: DestinationConfig): Promise<Sink> {
         import('./engine/sink/s3/s3-client.ts'),
       ]);
       const client = createS3Client();
-      const sink = openS3Sink({ url, bucket: location.bucket, prefix: location.prefix, client });
+      const sink = openS3Sink({ url, bucket: location.bucket, prefix: location.prefix, objectBytes: rotateBytes, client });
       return withCleanUp(sink, () => client.destroy());
     }
   }

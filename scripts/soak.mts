@@ -1,6 +1,6 @@
 // Runs writers and jobs for as long as told and checks after every round that nothing is lost and nothing grows: `npm run soak -- --minutes 30`.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brokenAtRest } from '../test/crash/invariants.ts';
@@ -11,8 +11,8 @@ import type { Bench, Scene } from '../test/crash/scene.ts';
 import { changeSource } from '../test/crash/source.ts';
 import { openStores } from '../test/crash/stores.ts';
 import { openTestServers } from '../test/crash/test-servers.ts';
-import { holdings } from '../test/support/leaks.ts';
 import { hasWal2json } from '../test/support/wal2json.ts';
+import type { SoakAnswer, SoakQuestion } from './soak-jobs.mts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' } } });
 const minutes = Number(values.minutes);
@@ -23,9 +23,6 @@ const ROUNDS_PER_SCENE = 8;
 const WRITES_PER_ROUND = 20;
 /** Memory may be so much larger at the end of the second half than at its beginning, by the line through all of its rounds. */
 const MOST_GROWTH = 0.1;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 
 interface Round {
   readonly rssMB: number;
@@ -46,11 +43,13 @@ let rows = 0;
   const bench: Bench = { stores, serverOf: servers.serverOf };
   const columns = COLUMNS.filter(({ log }) => log?.plugin !== 'wal2json' || hasWal2json());
   const scenes = new Map<Column, Scene>();
+  // After the stores: they say in the environment where they are.
+  await using runner = openRunner();
   const end = Date.now() + minutes * 60_000;
   for (let number = 0; Date.now() < end; number += 1) {
     const seen: Round[] = [];
-    for (const column of columns) seen.push(await soakRound(bench, scenes, column, number));
-    const round = await measured(seen);
+    for (const column of columns) seen.push(await soakRound({ ...bench, runner }, scenes, column, number));
+    const round = await measured(runner, seen);
     rounds.push(round);
     console.error(
       `round ${String(number + 1)}: ${JSON.stringify(round)}${broken.length > 0 ? ` BROKEN ${String(broken.length)}` : ''}`,
@@ -61,7 +60,12 @@ let rows = 0;
 report();
 
 /** Writers beside a job, then a job alone, then everything is compared. */
-async function soakRound(bench: Bench, scenes: Map<Column, Scene>, column: Column, number: number): Promise<Round> {
+async function soakRound(
+  bench: Bench & { readonly runner: Runner },
+  scenes: Map<Column, Scene>,
+  column: Column,
+  number: number,
+): Promise<Round> {
   if (number % ROUNDS_PER_SCENE === 0) {
     await scenes.get(column)?.[Symbol.asyncDispose]();
     scenes.set(column, await openScene(bench, column, { isWide: false }));
@@ -76,12 +80,14 @@ async function soakRound(bench: Bench, scenes: Map<Column, Scene>, column: Colum
         `update items set label = 'round ${String(number)}.${String(n)}', at = clock_timestamp() where id % 20 = ${String(n)}`,
       );
   };
-  const [beside] = await Promise.all([place.workspace.run(), write()]);
-  const alone = await place.workspace.run();
+  const run = (): Promise<SoakAnswer> => bench.runner.ask({ kind: 'run', configPath: place.workspace.configPath });
+  const [beside] = await Promise.all([run(), write()]);
+  const alone = await run();
   for (const job of [beside, alone]) {
+    if (job.kind !== 'job') throw new TypeError('the process of the jobs answered another question');
     jobs += 1;
-    rows += job.tables.reduce((sum, table) => sum + table.rows, 0);
-    if (job.state !== 'complete') broken.push(`${columnName(column)}: a job is ${job.state} ${job.error?.code ?? ''}`);
+    rows += job.rows;
+    if (job.state !== 'complete') broken.push(`${columnName(column)}: a job is ${job.state} ${job.code}`);
   }
   broken.push(...(await brokenAtRest(db, place, column)).map((what) => `${columnName(column)}: ${what}`));
   const [left] = await db.query(
@@ -100,17 +106,42 @@ async function soakRound(bench: Bench, scenes: Map<Column, Scene>, column: Colum
   };
 }
 
-async function measured(seen: readonly Round[]): Promise<Round> {
-  collect();
-  const { handles, files } = await holdings();
-  const { rss, heapUsed } = process.memoryUsage();
+async function measured(runner: Runner, seen: readonly Round[]): Promise<Round> {
+  const holds = await runner.ask({ kind: 'measure' });
+  if (holds.kind !== 'holds') throw new TypeError('the process of the jobs answered another question');
+  const { rssMB, heapMB, handles } = holds;
   return {
-    rssMB: Math.round(rss / 1e6),
-    heapMB: Math.round(heapUsed / 1e6),
-    handles: handles.length + files.length,
+    rssMB,
+    heapMB,
+    handles,
     connections: seen.reduce((sum, round) => sum + round.connections, 0),
     slots: seen.reduce((sum, round) => sum + round.slots, 0),
     retainedKB: Math.round(Math.max(...seen.map((round) => round.retainedKB))),
+  };
+}
+
+/** The process that the jobs run in. */
+interface Runner extends AsyncDisposable {
+  ask(question: SoakQuestion): Promise<SoakAnswer>;
+}
+
+function openRunner(): Runner {
+  const child = fork(join(import.meta.dirname, 'soak-jobs.mts'), { execArgv: ['--import', 'tsx'] });
+  const ended = once(child, 'exit').then(([code]): never => {
+    throw new Error(`the process of the jobs ended (${String(code)})`);
+  });
+  ended.catch(() => undefined);
+  return {
+    ask: async (question) => {
+      const answered = once(child, 'message');
+      child.send(question);
+      const [answer] = (await Promise.race([answered, ended])) as [SoakAnswer];
+      return answer;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.disconnect();
+      await ended.catch(() => undefined);
+    },
   };
 }
 

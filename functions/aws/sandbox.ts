@@ -53,7 +53,7 @@ export async function openSandbox(options: {
     integration,
     places,
     env,
-    sink: openS3Sink({ ...places.destination, client: s3 }),
+    sink: openS3Sink({ ...places.destination, objectBytes: config.destination.rotateBytes, client: s3 }),
     store: openDynamoStore({ ...places.state, client: dynamodb }),
     tally,
     print,

@@ -43,7 +43,7 @@ export interface ObjectSet extends AsyncDisposable {
 
 /**
  * Begins a set of objects, cut at block boundaries by `rotateBytes`. While an object is being completed, the next one is already written; never more than these two.
- * Memory: two times the parts of an upload and the pieces of a compressor, about 60 MB with S3's defaults.
+ * Memory: two times the parts of an upload and the pieces of a compressor, about 40 MB with S3's defaults.
  */
 export function openObjectSet(options: ObjectSetOptions): ObjectSet {
   return new RotatingObjectSet(options);

@@ -16,7 +16,7 @@ import type { ContentHeaders, Sink, Upload } from '../sink.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { sha256Base64 } from './s3-checksums.ts';
 import { s3Failure, toSinkError } from './s3-errors.ts';
-import { S3Upload, headers } from './s3-upload.ts';
+import { MAX_PARTS, S3Upload, headers } from './s3-upload.ts';
 import type { S3UploadContext } from './s3-upload.ts';
 import { failpoint } from '../../runtime/failpoints.ts';
 
@@ -34,7 +34,9 @@ export interface S3SinkOptions {
   readonly prefix: string;
   /** Retries and time limits are its own; see `createS3Client`. Stays the caller's: not destroyed with the sink. */
   readonly client: S3Client;
-  /** Bytes of a part, 5 MiB or more; an object has at most 10,000. @default 8 MiB */
+  /** How large objects are meant to become, before compression. @default 64 GiB */
+  readonly objectBytes?: number;
+  /** Bytes of a part, 5 MiB or more; an object has at most 10,000. @default as many as objects of `objectBytes` need, and a quarter more */
   readonly partBytes?: number;
   /** Parts of one object that are sent at the same time. @default 2 */
   readonly uploadsInFlight?: number;
@@ -47,6 +49,11 @@ export interface S3SinkOptions {
  */
 export function openS3Sink(options: S3SinkOptions): Sink {
   return new S3Sink(options);
+}
+
+/** Small parts: each upload holds several of them, and a process has several uploads. A row may make an object larger than it is meant to become. */
+function partBytesFor(objectBytes: number): number {
+  return Math.max(MIN_PART_BYTES, Math.ceil((objectBytes * 1.25) / MAX_PARTS));
 }
 
 class S3Sink implements Sink {
@@ -62,7 +69,8 @@ class S3Sink implements Sink {
     bucket,
     prefix,
     client,
-    partBytes = 8 * 1024 * 1024,
+    objectBytes = 64 * 2 ** 30,
+    partBytes = partBytesFor(objectBytes),
     uploadsInFlight = 2,
     clock = systemClock,
   }: S3SinkOptions) {

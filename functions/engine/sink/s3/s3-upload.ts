@@ -18,8 +18,8 @@ import type { ObjectIdentity } from './s3-checksums.ts';
 import { toSinkError } from './s3-errors.ts';
 import { failpoint } from '../../runtime/failpoints.ts';
 
-/** S3's limit. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const MAX_PARTS = 10_000;
+/** Most parts of an object. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const MAX_PARTS = 10_000;
 /** Most objects of a small table are smaller: no need to touch a whole part's memory. */
 const FIRST_BUFFER_BYTES = 256 * 1024;
 const NO_BYTES = Buffer.alloc(0);
