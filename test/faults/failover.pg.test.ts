@@ -196,9 +196,9 @@ describe('a standby is promoted in the middle of a job', () => {
       await ws.run();
       await caughtUp(pair);
       await slotOnStandby(pair);
-    // The bookmark moves on to where that slot begins.
-    await sql(primary, 'shop', MORE);
-    await ws.run();
+      // The bookmark moves on to where that slot begins.
+      await sql(primary, 'shop', MORE);
+      await ws.run();
       for (let part = 0; part < 10; part += 1)
         await sql(
           primary,
