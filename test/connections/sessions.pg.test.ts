@@ -70,8 +70,10 @@ test('a connection asks the system to keep it alive', async () => {
     const hex = localPort.toString(16).toUpperCase().padStart(4, '0');
     const line = (await readFile('/proc/net/tcp', 'utf8'))
       .split('\n')
-      .find((one) => one.trim().split(/\s+/)[1]?.endsWith(`:${hex}`));
-    return line?.trim().split(/\s+/)[5]?.slice(0, 2);
+      .map((one) => one.trim().split(/\s+/))
+      // Established: an older one of the same port may still be going away.
+      .find(([, local, , state]) => local?.endsWith(`:${hex}`) === true && state === '01');
+    return line?.[5]?.slice(0, 2);
   };
 
   const ours = 'localPort' in socket && typeof socket.localPort === 'number' ? await timerOf(socket.localPort) : undefined;
