@@ -55,11 +55,9 @@ test('while others are busy one range is read at a time, and several again when 
   await eventually('some ranges are read', () => job.reads.done > 5);
   const whileBusy = job.reads.most;
   await busy.end();
-  await eventually('reads go on', () => eventsOf(ws).includes('reads-go-on'));
-  const whileHeld = job.reads.most;
   const report = await job.report;
 
-  expect([whileBusy, whileHeld]).toEqual([1, 1]);
+  expect(whileBusy).toBe(1);
   expect(job.reads.most).toBeGreaterThan(1);
   expect(report).toMatchObject({ state: 'complete', tables: [{ rows: 24_000 }] });
   const { rows } = await load(ws.folder, await ws.reports());

@@ -7,7 +7,8 @@ import { configureConnection } from '../connections/support.ts';
 import { createDatabase, newestMajor } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/proxy.ts';
-import { load, openTestWorkspace } from '../support/workspace.ts';
+import { untilComplete } from '../faults/support/run-engine.ts';
+import { load, newest, openTestWorkspace } from '../support/workspace.ts';
 import { startSshd } from './sshd.ts';
 import { startSshServer } from './ssh-server.ts';
 import { hasProgram } from '../support/programs.ts';
@@ -75,6 +76,57 @@ test.skipIf(!hasProgram('ssh-keygen'))(
     const ids = (loaded.rows.get(`${db.database}.public.items`) ?? []).map((row) => row['id']);
     expect(ids).toHaveLength(ROWS);
     expect(new Set(ids).size).toBe(ROWS);
+  },
+);
+
+test.skipIf(!hasProgram('ssh-keygen'))(
+  'a tunnel that is cut again and again while the log is streamed loses no change',
+  async () => {
+    await using db = await withItems();
+    await using server = await startSshServer();
+    await using proxy = await startProxy(server);
+    const lines = [
+      `logBased: { plugin: pgoutput, consume: stream, slot: cut_${db.database} }`,
+      'tables: [{ table: public.items, method: LOG_BASED }]',
+    ];
+    await using ws = await openTestWorkspace(db, { lines });
+    const { privateKey } = toOpenSsh(generateKeyPairSync('ed25519').privateKey, '');
+    await writeFile(join(ws.folder, 'key'), privateKey, { mode: 0o600 });
+    const ssh = {
+      host: proxy.host,
+      port: proxy.port,
+      user: 'tester',
+      privateKey: { file: './key' },
+      hostKey: server.fingerprint,
+    };
+    await configureConnection(ws, connectionOf(db, ssh), lines);
+    await ws.run();
+    for (let part = 0; part < 5; part += 1)
+      await db.query(`update items set label = 'changed ' || id || repeat('y', 100) where id % 5 = ${String(part)}`);
+    await db.query('delete from items where id <= 10');
+    let cuts = 0;
+    let rows = 0;
+
+    await untilComplete(ws, {
+      progress: (event) => {
+        if (event.kind !== 'rows') return;
+        rows += event.rows;
+        if (rows < (cuts + 1) * 5_000 || cuts === 3) return;
+        cuts += 1;
+        proxy.cut();
+      },
+      allowed: ['connection-lost', 'slot-active', 'ssh-unreachable'],
+      most: 8,
+    });
+
+    expect(cuts).toBe(3);
+    const loaded = newest((await load(ws.folder, await ws.reports())).rows.get(`${db.database}.public.items`) ?? [], 'id');
+    const there = loaded.filter((row) => row['_sdc_deleted_at'] === undefined || row['_sdc_deleted_at'] === null);
+    const source = await db.query('select id::text as id, label from items');
+    expect(there.map((row) => `${String(row['id'])} ${String(row['label'])}`).sort()).toEqual(
+      source.map(({ id, label }) => `${String(id)} ${String(label)}`).sort(),
+    );
+    await db.query(`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'cut_${db.database}'`);
   },
 );
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Connection } from 'ssh2';
 import { fingerprintOf } from './ssh-keys.ts';
@@ -23,6 +24,8 @@ export async function startSshServer(hostKey = ssh2.utils.generateKeyPairSync('e
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (client) => {
     clients.add(client);
+    // As sshd does; the types do not know it.
+    (client as Connection & Pick<Socket, 'setNoDelay'>).setNoDelay(true);
     client.on('error', () => undefined);
     client.on('close', () => clients.delete(client));
     client.on('authentication', (context) => {
@@ -38,7 +41,7 @@ export async function startSshServer(hostKey = ssh2.utils.generateKeyPairSync('e
         reject();
         return;
       }
-      const upstream = connect({ host: info.destIP, port: info.destPort });
+      const upstream = connect({ host: info.destIP, port: info.destPort, noDelay: true });
       upstream.once('error', () => undefined);
       upstream.once('connect', () => {
         const channel = accept();

@@ -34,7 +34,9 @@ async function openReader(
   };
 }
 
-describe.each([...new Set([majors[0] ?? newestMajor, newestMajor])])('a stream of PostgreSQL %i', (major) => {
+const OLD_AND_NEW = [...new Set([majors[0] ?? newestMajor, newestMajor])];
+
+describe.each(OLD_AND_NEW)('a stream of PostgreSQL %i', (major) => {
   it('stays open while the handler takes longer than the server would wait', async () => {
     await using server = await startServer(major, { conf: { wal_sender_timeout: '1s' } });
     await using db = await server.createDatabase();
@@ -119,8 +121,8 @@ describe('a stream', () => {
     await eventually('the server took note', async () => (await slotOf(log)).confirmedLsn === confirmed.at(-1));
   });
 
-  it('ends where the WAL ends inside of a record that nobody completes', async () => {
-    await using server = await startServer(newestMajor, {
+  it.each(OLD_AND_NEW)('of %i ends where the WAL ends inside of a record that nobody completes', async (major) => {
+    await using server = await startServer(major, {
       conf: { bgwriter_delay: '10s', wal_writer_delay: '10s', checkpoint_timeout: '1h' },
     });
     await using db = await server.createDatabase();
@@ -139,5 +141,43 @@ describe('a stream', () => {
     expect(end).toEqual({ state: 'reached', lsn: expect.any(BigInt) });
     if (end.state === 'reached') expect(end.lsn).toBeLessThanOrEqual(request.to + 20n);
     expect(handler.changes).toEqual(['insert public.t {"id":"1"}']);
+  });
+
+  it('does not take what is still under way for the end, however long the handler took', async () => {
+    await using server = await startServer(newestMajor);
+    await using db = await server.createDatabase();
+    await db.query('create table t (id int primary key)');
+    await using log = await openTestLog(db);
+    await log.open();
+    const start = await confirmedOf(log);
+    await db.query('insert into t values (1)');
+    const isSent = async (): Promise<boolean> => {
+      const [row] = await db.query(
+        `select s.sent_lsn >= pg_current_wal_lsn() and a.wait_event ilike 'walsenderwaitforwal' as is_sent
+         from pg_stat_replication s join pg_stat_activity a using (pid) join pg_replication_slots l on l.active_pid = pid
+         where l.slot_name = '${log.slot}'`,
+      );
+      return row?.is_sent === 't';
+    };
+    let isHeld = false;
+    // All of it lies in the sockets while the handler is still busy with the first commit.
+    const handler = new LogCollector({
+      drained: async () => {
+        if (isHeld || handler.commits.length === 0) return;
+        isHeld = true;
+        const from = performance.now();
+        await db.query('insert into t select generate_series(2, 1000)');
+        await eventually('the server has sent all', isSent);
+        await eventually('it is quiet for long', () => performance.now() - from > 2_500);
+      },
+    });
+    await using reader = await log.session.reader({ consume: 'stream', plugin: 'pgoutput' }, never());
+
+    const request = await log.request(start, 'pgoutput');
+    // Far enough for both, and never reached.
+    const end = await reader.read({ ...request, to: (request.to + 1_000_000n) as Lsn }, handler, never());
+
+    expect(end.state).toBe('reached');
+    expect(handler.changes).toHaveLength(1_000);
   });
 });

@@ -5,8 +5,9 @@ export const REPLICATION = {
   /** w: position of what follows, end of the WAL, time; then what the plugin wrote. */
   data: 0x77,
   dataHeaderBytes: 25,
-  /** k: position up to which everything was decoded and sent, time, whether an answer is wanted at once. */
+  /** k: position up to which everything was decoded and sent, time (microseconds since 2000-01-01), whether an answer is wanted at once. */
   keepAlive: 0x6b,
+  keepAliveTimeAt: 9,
   keepAliveBytes: 18,
 } as const;
 

@@ -25,6 +25,8 @@ const RELEASE_MS = 5_000;
 const POLL_MS = 20;
 /** XLOG_BLCKSZ. */
 const PAGE_BYTES = 8192n;
+/** As in the server's messages. */
+const SERVER_TIME = `(extract(epoch from pg_catalog.clock_timestamp() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint`;
 
 export interface StreamReaderParts {
   /** The first session of the replication protocol, opened to see that it can be; disposed of with the reader. */
@@ -140,7 +142,7 @@ export class StreamReader implements LogReader {
       senderTimeoutMs: settings.senderTimeoutMs,
       confirmed: () => this.#confirmed,
       checkpointBytes: limits.checkpointBytes ?? CHECKPOINT_BYTES,
-      isWaiting: (seen) => this.#isWaiting(request, seen, signal),
+      waitingSince: (seen) => this.#waitingSince(request, seen, signal),
       signal,
     });
     this.#session = session;
@@ -163,18 +165,23 @@ export class StreamReader implements LogReader {
     return false;
   }
 
-  /** Whether the server's side of the stream waits for more WAL (10+). */
-  async #isWaiting(request: LogRequest, seen: Lsn, signal: AbortSignal): Promise<boolean> {
+  /** When the server's side of the stream waited for more WAL: microseconds since 2000-01-01 by its clock, as in its messages. */
+  async #waitingSince(request: LogRequest, seen: Lsn, signal: AbortSignal): Promise<bigint | undefined> {
     const { sql } = this.#parts;
-    // Older ones do not say; what cannot be reached then is less than a page of WAL.
-    if (!logDialectOf(sql.server).hasSqlOverReplication) return request.to - seen <= PAGE_BYTES;
-    const [row] = await sql.query<{ readonly is_waiting: string }>(
-      `select pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal' as is_waiting
-       from pg_catalog.pg_replication_slots s join pg_catalog.pg_stat_activity a on a.pid = s.active_pid where s.slot_name = $1`,
-      [request.slot],
+    // Ones before 10 do not say that they wait; what cannot be reached then is less than a page of WAL.
+    const saysSo = logDialectOf(sql.server).hasSqlOverReplication;
+    if (!saysSo && request.to - seen > PAGE_BYTES) return undefined;
+    const [row] = await sql.query<{ readonly waited_at: string }>(
+      saysSo
+        ? // The clock is read after the activity, since functions in FROM run first.
+          `select ${SERVER_TIME} as waited_at
+           from pg_catalog.pg_replication_slots s join pg_catalog.pg_stat_activity a on a.pid = s.active_pid
+           where s.slot_name = $1 and pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal'`
+        : `select ${SERVER_TIME} as waited_at`,
+      saysSo ? [request.slot] : [],
       signal,
     );
-    return row?.is_waiting === 't';
+    return row === undefined ? undefined : BigInt(row.waited_at);
   }
 
   async #close(): Promise<void> {

@@ -37,8 +37,8 @@ export interface StreamOptions {
   readonly senderTimeoutMs: number;
   /** What was confirmed in this session; 0 at first. */
   readonly confirmed: () => Lsn;
-  /** Whether the server has decoded all there is, and waits for more. */
-  readonly isWaiting: (seen: Lsn) => Promise<boolean>;
+  /** A time at which the server had decoded all there is and waited for more: microseconds since 2000-01-01 by its clock. Undefined: it does not wait. */
+  readonly waitingSince: (seen: Lsn) => Promise<bigint | undefined>;
   readonly checkpointBytes: bigint;
   readonly signal: AbortSignal;
 }
@@ -61,6 +61,8 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
   /** Up to where the server has decoded, as its keep-alives say. */
   #seen = 0n as Lsn;
   #seenAt = performance.now();
+  /** A time, by the server's clock, at which it waited; `answered` by a later message, behind which nothing of before can be under way. */
+  #standstill: bigint | 'answered' | undefined;
   #checkpointed: Lsn;
   #pingedAt = 0;
   #pingMs: number;
@@ -127,7 +129,10 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
     if (seen > this.#seen) {
       this.#seen = seen;
       this.#seenAt = performance.now();
+      this.#standstill = undefined;
     }
+    const sentAt = bytes.readBigInt64BE(start + REPLICATION.keepAliveTimeAt);
+    if (typeof this.#standstill === 'bigint' && sentAt > this.#standstill) this.#standstill = 'answered';
     if (bytes[start + 17] === 1) this.status('not-needed');
     return 'done';
   }
@@ -181,17 +186,20 @@ export class StreamSession implements MessageTaker, AsyncDisposable {
 
   /**
    * The flushed end of the WAL may lie inside of a record whose rest is written only with the next one: on an idle server nothing can reach it. When the server has decoded
-   * all whole records and waits, that is the end, where it stands.
+   * all whole records and waits, that is the end, where it stands. What it sent before may still be under way to us; it is not when the server has answered since.
    */
   async #standsStill(): Promise<boolean> {
+    if (this.#standstill === 'answered') return !this.#options.watch.isInside;
     if (!this.#isStill()) return false;
-    const isWaiting = await this.#options.isWaiting(this.#seen);
+    this.#standstill = await this.#options.waitingSince(this.#seen);
     this.#seenAt = performance.now();
-    return isWaiting;
+    if (this.#standstill !== undefined) this.status('wanted');
+    return false;
   }
 
   #isStill(): boolean {
-    return !this.#options.watch.isInside && this.#seen !== 0n && performance.now() - this.#seenAt >= STANDSTILL_MS;
+    if (this.#options.watch.isInside || this.#seen === 0n) return false;
+    return this.#standstill === 'answered' || performance.now() - this.#seenAt >= STANDSTILL_MS;
   }
 
   #isCheckpointDue(): boolean {
