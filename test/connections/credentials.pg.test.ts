@@ -100,6 +100,7 @@ describe('a password', () => {
     };
 
     const report = await ws.run();
+    await ws.run();
 
     expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
     expect(manager.reads.slice(0, 2)).toEqual([secret('old one'), secret('new "one" {}')]);

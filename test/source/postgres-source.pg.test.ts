@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../../functions/engine/source/postgres/connection.ts';
+import { KeptConnections } from '../../functions/engine/source/postgres/kept-connections.ts';
 import { openPostgresSource } from '../../functions/engine/source/postgres/postgres-source.ts';
 import { noLeaks } from '../support/leaks.ts';
 import { createDatabase, eventually, majors, newestMajor } from '../support/postgres.ts';
@@ -69,6 +71,68 @@ describe('a source', () => {
       );
       return rows.length === 0;
     });
+  });
+
+  it('goes on with the session of before where it may be kept, and closes it with itself', async () => {
+    await using db = await createDatabase(newestMajor);
+    await db.query('create table orders (id int primary key)');
+    const pids = async (): Promise<readonly unknown[]> =>
+      (
+        await db.query(
+          `select pid from pg_stat_activity where datname = current_database() and application_name = 'backstitch test'`,
+        )
+      ).map(({ pid }) => pid);
+    {
+      await using _ = await noLeaks();
+      await using source = openPostgresSource({ connection: settingsFor(db, { maxConnections: 2 }), databases: [db.database] });
+
+      await source.discover(never());
+      const first = await pids();
+      const kept = await source.session(db.database, never(), 'keep');
+      await kept.startOfCopy(never());
+      await kept[Symbol.asyncDispose]();
+      const last = await source.session(db.database, never());
+      const second = await pids();
+      await last[Symbol.asyncDispose]();
+
+      expect(first).toHaveLength(1);
+      expect(second).toEqual(first);
+      await eventually('a session that is not to be kept ends', async () => (await pids()).length === 0);
+      await source.discover(never());
+    }
+    await eventually('the kept one ends with the source', async () => (await pids()).length === 0);
+  });
+
+  it('lets nobody wait for a place that only a kept session holds', async () => {
+    await using db = await createDatabase(newestMajor);
+    await using other = await createDatabase(newestMajor);
+    await db.query('create table orders (id int primary key)');
+    await using source = openPostgresSource({
+      connection: settingsFor(db, { maxConnections: 1 }),
+      databases: [db.database, other.database],
+    });
+
+    await source.discover(never());
+    for (const { database } of [db, other, db]) {
+      await using session = await source.session(database, never(), 'keep');
+      expect(session.database).toBe(database);
+    }
+  });
+
+  it('keeps no session that failed, or is in the middle of something', async () => {
+    await using db = await createDatabase(newestMajor);
+    await using kept = new KeptConnections();
+    await using failed = await connect(settingsFor(db), never());
+    await using open = await connect(settingsFor(db), never());
+    await using sound = await connect(settingsFor(db), never());
+    await rejection(failed.query('select no_such_column', [], never()));
+    await open.query('begin', [], never());
+
+    expect([failed, open, sound].map((connection) => kept.keep(connection))).toEqual([false, false, true]);
+    expect(kept.take('another')).toBeUndefined();
+    await db.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'backstitch test'`);
+    await eventually('it is noticed', () => !sound.isSound());
+    expect(kept.take(db.database)).toBeUndefined();
   });
 
   it('connects to nothing before it is asked for something', async () => {

@@ -1,9 +1,12 @@
 import { asUnexpected } from '../model/errors.ts';
 import type { ReplicationError } from '../model/errors.ts';
+import type { Catalog } from '../model/catalog.ts';
 import type { StreamState } from '../model/stream-state.ts';
+import { inBackground } from '../runtime/background.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { JobStart, Json, Lease } from '../ledger/ledger.ts';
+import type { Source } from '../source/source.ts';
 import { closeDeadJobs } from './close-dead-jobs.ts';
 import type { OpenJob } from './end-job.ts';
 import type { Engine, SelectedStreams } from './engine.ts';
@@ -80,13 +83,13 @@ export async function startJob(engine: Engine, request: JobRequest, signal: Abor
 
 async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt: Date, signal: AbortSignal): Promise<StartedJob> {
   const { ledger, sink, settings, clock, log, progress } = engine;
-  await sink.check(signal);
-  const recent = await recentJobs(engine);
-  await closeDeadJobs(engine, lease, recent, signal);
-  await forgetOldJobs(engine, lease.job, recent);
-  const source = await engine.openSource(lease.job);
+  const { source, catalog } = await discoverBeside(engine, lease, signal, async () => {
+    await sink.check(signal);
+    const recent = await recentJobs(engine);
+    await closeDeadJobs(engine, lease, recent, signal);
+    await forgetOldJobs(engine, lease.job, recent);
+  });
   try {
-    const catalog = await source.discover(signal);
     const selection = engine.select(catalog);
     await reconcileTruncates(engine);
     const states = await readStates(engine);
@@ -128,6 +131,33 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
     await source[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Structure sync, which changes nothing anywhere, while `beside` is done. What `beside` throws comes before what the source throws. */
+async function discoverBeside(
+  engine: Engine,
+  { job }: Lease,
+  signal: AbortSignal,
+  beside: () => Promise<void>,
+): Promise<{ readonly source: Source; readonly catalog: Catalog }> {
+  await using discovering = inBackground(signal, async (inner) => {
+    const source = await engine.openSource(job);
+    try {
+      return { source, catalog: await source.discover(inner) };
+    } catch (error) {
+      await source[Symbol.asyncDispose]();
+      throw error;
+    }
+  });
+  try {
+    await beside();
+  } catch (error) {
+    await discovering[Symbol.asyncDispose]();
+    const found = await discovering.result.catch(() => undefined);
+    await found?.source[Symbol.asyncDispose]();
+    throw error;
+  }
+  return await discovering.result;
 }
 
 /** Streams of a slot that cannot be read fail with its error; the others go on. */

@@ -70,7 +70,7 @@ async function lookAt(
   signal: AbortSignal,
 ): Promise<readonly (IdleStream | undefined)[]> {
   try {
-    await using session = await source.session(database, signal);
+    await using session = await source.session(database, signal, 'keep');
     return await session.idle(looks, signal);
   } catch (error) {
     signal.throwIfAborted();

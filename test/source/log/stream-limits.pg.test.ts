@@ -92,6 +92,29 @@ describe('a stream', () => {
     expect(new Set(handler.changes).size).toBe(5_001);
   });
 
+  it('begins with a large transaction long before the server would by itself', async () => {
+    await using server = await startServer(newestMajor);
+    await using db = await server.createDatabase();
+    await db.query('create table t (id int primary key, filler text)');
+    await using log = await openTestLog(db);
+    await log.open();
+    const start = await confirmedOf(log);
+    // About 40 MB to the server, below its limit of 64.
+    await db.query(`insert into t select n, repeat('x', 300) from generate_series(1, 90000) n`);
+    const handler = new LogCollector();
+    await using reader = await log.session.reader({ consume: 'stream', plugin: 'pgoutput' }, never());
+
+    await reader.read(await log.request(start, 'pgoutput'), handler, never());
+
+    expect(handler.changes).toHaveLength(90_000);
+    await eventually('the server counted it', async () => {
+      const [row] = await db.query(
+        `select stream_count, spill_count from pg_stat_replication_slots where slot_name = '${log.slot}'`,
+      );
+      return Number(row?.stream_count) > 1 && Number(row?.spill_count) === 0;
+    });
+  });
+
   it('asks for a checkpoint when WAL goes by without anything of ours, and moves the slot there', async () => {
     await using server = await startServer(newestMajor);
     await using db = await server.createDatabase();

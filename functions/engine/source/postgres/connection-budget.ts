@@ -11,6 +11,16 @@ export class ConnectionBudget {
     this.#free = size;
   }
 
+  /** Whether the next one would have to wait. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
+  /** Whether somebody waits. */
+  get isWanted(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Waits for a free place. Rejects with `signal.reason`. */
   async acquire(signal: AbortSignal): Promise<Permit> {
     signal.throwIfAborted();

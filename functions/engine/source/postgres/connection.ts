@@ -60,6 +60,8 @@ export interface Connection extends AsyncDisposable {
   ): Promise<readonly R[]>;
   /** Asks the server to cancel whatever this session runs, and waits until it was told. Never throws: what cannot be cancelled is cut off. */
   cancel(): Promise<void>;
+  /** Whether somebody else could go on with it: nothing runs, no transaction is open, and nothing ever failed or was cancelled. */
+  isSound(): boolean;
   /** Any failure of this connection as an operator's error; an error that has nothing to do with PostgreSQL comes back as it is. */
   fail(error: unknown, stream?: StreamName): Error;
 }
@@ -182,6 +184,8 @@ async function openSession(settings: ConnectionSettings, stream: Duplex, signal:
     transactionSettings: isPooled ? settingsSql('transaction', dialect, options) : '',
     query: (sql, params, querySignal) => link.query(sql, params, querySignal, session),
     cancel: () => link.cancel(),
+    // Behind a pooler a session is nobody's.
+    isSound: () => !isPooled && link.isSound(),
     fail: (error, stream) => link.fail(error, stream === undefined ? session : { ...session, stream }),
     [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
   };

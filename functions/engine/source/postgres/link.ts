@@ -26,6 +26,7 @@ export class Link implements AsyncDisposable {
   readonly #settings: LinkSettings;
   readonly #stream: Duplex;
   #lost: Error | undefined;
+  #hasFailed = false;
   #farewell: Promise<void> | undefined;
 
   constructor(settings: LinkSettings, stream: Duplex) {
@@ -82,6 +83,7 @@ export class Link implements AsyncDisposable {
     try {
       return rowsOf(await running);
     } catch (error) {
+      this.#hasFailed = true;
       throw signal.aborted ? signal.reason : this.fail(error, where);
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -91,8 +93,15 @@ export class Link implements AsyncDisposable {
     }
   }
 
+  /** See `Connection.isSound`. */
+  isSound(): boolean {
+    if (this.#hasFailed || this.#lost !== undefined || this.#farewell !== undefined || this.#stream.destroyed) return false;
+    return !isBusy(this.client) && this.client.getTransactionStatus() === 'I';
+  }
+
   /** See `Connection.cancel`. */
   async cancel(): Promise<void> {
+    this.#hasFailed = true;
     const key = backendKeyOf(this.client);
     try {
       if (key === undefined || this.#stream.destroyed) throw new Error('nothing to cancel with');

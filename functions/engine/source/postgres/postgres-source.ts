@@ -9,6 +9,7 @@ import { connect } from './connection.ts';
 import type { Connection, ConnectionSettings } from './connection.ts';
 import { inspect } from './check.ts';
 import { databaseNames, discover } from './discover.ts';
+import { KeptConnections } from './kept-connections.ts';
 import { openLogSession } from './log/log-session.ts';
 import { refusePooler } from './pooler.ts';
 import { openSession } from './session.ts';
@@ -33,7 +34,9 @@ class PostgresSource implements Source {
   readonly #settings: PostgresSourceSettings;
   readonly #budget: ConnectionBudget;
   readonly #open = new Set<Connection>();
+  readonly #kept = new KeptConnections();
   #server: ServerInfo | undefined;
+  #isOver = false;
 
   constructor(settings: PostgresSourceSettings) {
     this.#settings = settings;
@@ -53,15 +56,16 @@ class PostgresSource implements Source {
         endpoint: connection.endpoint,
         database: connection.database,
         ...(databases === undefined ? {} : { databases }),
-        open: (database, openSignal) => this.#connect(database, openSignal),
+        open: async (database, openSignal) => this.#keptAfter(await this.#connect(database, openSignal)),
         now: () => clock.now(),
       },
       signal,
     );
   }
 
-  async session(database: string, signal: AbortSignal): Promise<SourceSession> {
-    return openSession(await this.#connect(database, signal));
+  async session(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<SourceSession> {
+    const connection = await this.#connect(database, signal);
+    return openSession(afterwards === 'keep' ? this.#keptAfter(connection) : connection);
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<SourceFacts> {
@@ -91,12 +95,29 @@ class PostgresSource implements Source {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await this.#kept[Symbol.asyncDispose]();
     await Promise.all([...this.#open].map((connection) => connection[Symbol.asyncDispose]()));
     await this.#settings.tunnel?.[Symbol.asyncDispose]();
   }
 
-  /** A connection that gives its place back when it is disposed of. */
+  /** The same, for the next user when it is disposed of, unless someone waits for its place. */
+  #keptAfter(connection: Connection): Connection {
+    let isGivenUp = false;
+    const giveUp = async (): Promise<void> => {
+      if (isGivenUp) return;
+      isGivenUp = true;
+      if (this.#budget.isWanted || this.#isOver || !this.#kept.keep(connection)) await connection[Symbol.asyncDispose]();
+    };
+    return { ...connection, [Symbol.asyncDispose]: giveUp };
+  }
+
+  /** A connection that gives its place back when it is disposed of; one that was kept, where there is one. */
   async #connect(database: string, signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted();
+    const kept = this.#kept.take(database);
+    if (kept !== undefined) return kept;
+    if (this.#budget.isFull) await this.#kept.closeOne();
     const permit = await this.#budget.acquire(signal);
     try {
       const connection = await connect({ ...this.#settings.connection, database }, signal);

@@ -133,6 +133,7 @@ export class StreamReader implements LogReader {
     this.#last = { slot: request.slot, start };
     const link = this.#spare ?? (await this.#parts.openLink(signal));
     this.#spare = undefined;
+    await this.#prepare(link, start, signal);
     const session = new StreamSession({
       link,
       request,
@@ -151,6 +152,16 @@ export class StreamReader implements LogReader {
     // The rest of a transaction that is left in its middle is of no use, and may be long.
     if (watch.isInside) await this.#close();
     return end;
+  }
+
+  async #prepare(link: Link, { prepare }: PluginStart, signal: AbortSignal): Promise<void> {
+    if (prepare === undefined) return;
+    try {
+      await link.query(prepare, [], signal, { phase: 'session' });
+    } catch (error) {
+      await link[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async #hasMoved(slot: string, lsn: Lsn, signal: AbortSignal): Promise<boolean> {
