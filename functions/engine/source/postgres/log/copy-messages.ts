@@ -45,6 +45,8 @@ export class CopyMessages implements pg.Submittable, FrameReader {
   #hasFinished = false;
   #isBoth = false;
   #takenBytes = 0;
+  /** Whether the taker still needs the bytes of the message that it has. */
+  #isHeld = false;
 
   /** `onFailure` is told, once, what the taker threw, or that the bytes are not the protocol. */
   constructor(sql: string, taker: MessageTaker, onFailure: (error: unknown) => void) {
@@ -105,7 +107,8 @@ export class CopyMessages implements pg.Submittable, FrameReader {
     if (this.#state !== 'copying' && !this.#hasFinished) throw new FrameViolation('data outside of a COPY');
     if (this.#isDiscarding) return true;
     try {
-      return this.#taker.take(bytes, start, end) === 'done';
+      this.#isHeld = this.#taker.take(bytes, start, end) === 'more';
+      return !this.#isHeld;
     } catch (error) {
       this.#fail(error);
       return true;
@@ -164,6 +167,7 @@ export class CopyMessages implements pg.Submittable, FrameReader {
         if (!isStopped) {
           this.#chunks.shift();
           this.#offset = 0;
+          if (!this.#isHeld) this.#socket.free(chunk);
         }
         if (this.#state === 'ready') {
           this.#finishReading();

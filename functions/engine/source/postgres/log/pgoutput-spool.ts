@@ -6,6 +6,8 @@ import type { Lsn } from '../../../model/lsn.ts';
 const NOTHING = Buffer.alloc(0);
 const FIRST_BYTES = 16 * 1024;
 const WINDOW_BYTES = 256 * 1024;
+/** A transaction that has a file writes so much at a time: more would only wait in memory for the same file. */
+const WRITE_BYTES = 1024 * 1024;
 /** Length of what follows, position of the message. */
 const HEADER_BYTES = 12;
 
@@ -40,9 +42,14 @@ export class SpoolSpace {
       let largest: Spool | undefined;
       for (const spool of this.spools) if (largest === undefined || spool.tailBytes > largest.tailBytes) largest = spool;
       if (largest === undefined || largest.tailBytes === 0) return;
-      if (this.diskBytes + largest.tailBytes > this.#diskLimit) throw new SpoolFull();
-      largest.flush();
+      this.moveToDisk(largest);
     }
+  }
+
+  /** Writes what a transaction has in memory to its file. Throws {@link SpoolFull}. */
+  moveToDisk(spool: Spool): void {
+    if (this.diskBytes + spool.tailBytes > this.#diskLimit) throw new SpoolFull();
+    spool.flush();
   }
 
   close(): void {
@@ -74,6 +81,7 @@ export class Spool {
   /** Appends a message: its type, and what follows its transaction id. */
   append(type: number, bytes: Buffer, start: number, end: number, lsn: Lsn): void {
     const length = 1 + end - start;
+    if (this.#file !== undefined && this.#tailBytes + HEADER_BYTES + length > WRITE_BYTES) this.#space.moveToDisk(this);
     this.#reserve(HEADER_BYTES + length);
     const tail = this.#tail;
     const at = this.#tailBytes;
@@ -111,7 +119,7 @@ export class Spool {
     }
     this.#space.memoryBytes -= this.#tailBytes;
     this.#tailBytes = 0;
-    this.#tail = NOTHING;
+    if (this.#tail.length > WRITE_BYTES) this.#tail = NOTHING;
   }
 
   /** Reads the messages from the first on; nothing may be appended meanwhile. */
