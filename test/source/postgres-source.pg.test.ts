@@ -135,6 +135,20 @@ describe('a source', () => {
     expect(kept.take(db.database)).toBeUndefined();
   });
 
+  it('closes all that it keeps', async () => {
+    await using db = await createDatabase(newestMajor);
+    const connections = await Promise.all([1, 2, 3].map(() => connect(settingsFor(db), never())));
+    {
+      await using kept = new KeptConnections();
+      expect(connections.map((connection) => kept.keep(connection))).toEqual([true, true, true]);
+    }
+
+    const sound = connections.map((connection) => connection.isSound());
+    for (const connection of connections) await connection[Symbol.asyncDispose]();
+
+    expect(sound).toEqual([false, false, false]);
+  });
+
   it('connects to nothing before it is asked for something', async () => {
     await using source = openPostgresSource({ connection: settingsFor({ host: '127.0.0.1', port: 1 }) });
 

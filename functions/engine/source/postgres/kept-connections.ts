@@ -36,7 +36,9 @@ export class KeptConnections implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#kept.map(() => this.closeOne()));
+    // Of a copy: each that is closed leaves the list.
+    const all = this.#kept.map(({ connection }) => connection);
+    await Promise.all(all.map(async (connection) => await this.#remove(connection)?.[Symbol.asyncDispose]()));
   }
 
   #remove(connection: Connection): Connection | undefined {
