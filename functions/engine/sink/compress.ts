@@ -28,8 +28,6 @@ interface CompressorOptions {
   readonly pieceBytes?: number;
   /** Pieces in memory: being compressed, or waiting for `out`. @default cores (at most 4, the size of the libuv pool) + 2 */
   readonly piecesInFlight?: number;
-  /** What `none` does to its pieces in place of nothing: called in their order, several at a time; it may take their memory away, and resolves with the same bytes. */
-  readonly pass?: (bytes: Buffer) => Promise<Buffer>;
 }
 
 /** How objects that are compressed so are named (`extension`, with its dot) and described in HTTP headers. */
@@ -54,10 +52,9 @@ export function openCompressor(
   out: (bytes: Buffer) => Promise<void>,
   options: CompressorOptions = {},
 ): Compressor {
-  return new PieceCompressor(formatOf(compression, options.pass), out, {
+  return new PieceCompressor(formatOf(compression), out, {
     pieceBytes: options.pieceBytes ?? (compression.kind === 'none' ? 256 * 1024 : 1024 * 1024),
     piecesInFlight: options.piecesInFlight ?? Math.min(availableParallelism(), 4) + 2,
-    pass: options.pass,
   });
 }
 
@@ -77,7 +74,6 @@ interface Format {
 interface PieceOptions {
   readonly pieceBytes: number;
   readonly piecesInFlight: number;
-  readonly pass: CompressorOptions['pass'] | undefined;
 }
 
 class PieceCompressor implements Compressor {
@@ -157,11 +153,7 @@ class PieceCompressor implements Compressor {
       const bytes = await piece;
       if (this.#failure === undefined && bytes.length > 0) await this.#out(bytes);
       // After an error nobody knows who still reads it.
-      if (this.#failure === undefined && source !== undefined) {
-        // What was passed through may have come back in place of its source.
-        if (bytes.buffer !== source.buffer) giveBlockMemory(bytes);
-        giveBlockMemory(source);
-      }
+      if (this.#failure === undefined && source !== undefined) giveBlockMemory(source);
     } catch (error) {
       this.#failure ??= { error };
     } finally {
@@ -187,7 +179,7 @@ function together(blocks: readonly Buffer[], length: number): Buffer {
   return bytes;
 }
 
-function formatOf(compression: Compression, pass: CompressorOptions['pass']): Format {
+function formatOf(compression: Compression): Format {
   switch (compression.kind) {
     case 'gzip':
       return gzipFormat(compression.level ?? 1);
@@ -197,7 +189,7 @@ function formatOf(compression: Compression, pass: CompressorOptions['pass']): Fo
       return {
         head: NOTHING,
         isCut: false,
-        piece: pass ?? ((bytes) => Promise.resolve(bytes)),
+        piece: (bytes) => Promise.resolve(bytes),
         tail: () => Promise.resolve(NOTHING),
         close: () => undefined,
       };

@@ -1,8 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { EncodedBlock } from '../model/objects.ts';
 import { compressionOf, openCompressor } from './compress.ts';
 import type { Compression, Compressor } from './compress.ts';
-import { openFastHash, openHash } from './object-hash.ts';
-import type { ObjectHash } from './object-hash.ts';
 import type { Sink, Upload } from './sink.ts';
 
 /** What an object came to. */
@@ -35,25 +34,21 @@ export async function openObjectWriter(options: ObjectWriterOptions): Promise<Ob
 export class ObjectWriter implements AsyncDisposable {
   readonly #upload: Upload;
   readonly #compressor: Compressor;
-  readonly #hash: ObjectHash;
+  /** In this thread, also of uncompressed rows: SHA-256 is an instruction of today's processors, and waking another thread for it costs more wherever cores are few. */
+  readonly #hash = createHash('sha256');
   #rows = 0;
   #bytes = 0;
   #jsonBytes = 0;
 
   constructor(upload: Upload, { compression, onStored }: ObjectWriterOptions) {
     this.#upload = upload;
-    const hash = compression.kind === 'none' ? openFastHash() : openHash();
-    this.#hash = hash;
-    const store = async (bytes: Buffer): Promise<void> => {
+    this.#compressor = openCompressor(compression, async (bytes) => {
       const { length } = bytes;
+      this.#hash.update(bytes);
       await upload.write(bytes);
       this.#bytes += length;
       onStored(length);
-    };
-    this.#compressor =
-      compression.kind === 'none'
-        ? openCompressor(compression, store, { pass: (bytes) => hash.update(bytes) })
-        : openCompressor(compression, async (bytes) => store(await hash.update(bytes)));
+    });
   }
 
   get jsonBytes(): number {
@@ -70,12 +65,11 @@ export class ObjectWriter implements AsyncDisposable {
   async complete(): Promise<WrittenObject> {
     await this.#compressor.finish();
     await this.#upload.complete();
-    return { rows: this.#rows, bytes: this.#bytes, jsonBytes: this.#jsonBytes, sha256: await this.#hash.digest() };
+    return { rows: this.#rows, bytes: this.#bytes, jsonBytes: this.#jsonBytes, sha256: this.#hash.digest('hex') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#compressor[Symbol.dispose]();
-    this.#hash[Symbol.dispose]();
     await this.#upload[Symbol.asyncDispose]();
   }
 }

@@ -231,10 +231,11 @@ describe.each(majors)('PostgreSQL %i', (major) => {
 
         expect(new Set(relations.slice(0, 4)).size).toBe(1);
         expect(relations[4]).not.toBe(relations[0]);
+        const said = (typeOid: number): number => (way.name.includes('without types') ? 0 : typeOid);
         expect(relations[0]?.columns.map(({ typeOid, isKey }) => [typeOid, isKey])).toEqual([
-          [23, true],
-          [25, false],
-          [25, false],
+          [said(23), true],
+          [said(25), false],
+          [said(25), false],
         ]);
       });
 

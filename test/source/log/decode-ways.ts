@@ -45,21 +45,36 @@ const WAYS: readonly Way[] = [
     plugin: 'wal2json',
     since: 10,
     format: 2,
-    options: (tables) => wal2jsonOptions({ format: 2, tables, numbers: 'bare' }),
+    options: (tables) => wal2jsonOptions({ format: 2, tables, numbers: 'bare', typeOids: 'wanted' }),
+  },
+  {
+    name: 'wal2json 2 without types',
+    plugin: 'wal2json',
+    since: 10,
+    format: 2,
+    options: (tables) => wal2jsonOptions({ format: 2, tables, numbers: 'bare', typeOids: 'known' }),
   },
   {
     name: 'wal2json 1 in chunks',
     plugin: 'wal2json',
     since: 10,
     format: 1,
-    options: (tables) => wal2jsonOptions({ format: 1, tables, numbers: 'bare' }),
+    options: (tables) => wal2jsonOptions({ format: 1, tables, numbers: 'bare', typeOids: 'wanted' }),
+  },
+  {
+    name: 'wal2json 1 in chunks, without types',
+    plugin: 'wal2json',
+    since: 10,
+    format: 1,
+    options: (tables) => wal2jsonOptions({ format: 1, tables, numbers: 'bare', typeOids: 'known' }),
   },
   {
     name: 'wal2json 1 as one message',
     plugin: 'wal2json',
     since: 10,
     format: 1,
-    options: (tables) => wal2jsonOptions({ format: 1, tables, numbers: 'bare' }).filter(([name]) => name !== 'write-in-chunks'),
+    options: (tables) =>
+      wal2jsonOptions({ format: 1, tables, numbers: 'bare', typeOids: 'wanted' }).filter(([name]) => name !== 'write-in-chunks'),
   },
 ];
 

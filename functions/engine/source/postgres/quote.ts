@@ -23,3 +23,8 @@ export function quoteLiteral(text: string): string {
 function refuseZeroByte(text: string): void {
   if (text.includes('\0')) throw new RangeError('PostgreSQL text cannot contain a zero byte');
 }
+
+/** Texts as the literal of an array of text: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+export function arrayLiteral(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
+}

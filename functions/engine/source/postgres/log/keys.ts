@@ -3,7 +3,7 @@ import { ReplicationError } from '../../../model/errors.ts';
 import { streamId } from '../../../model/stream.ts';
 import type { Connection } from '../connection.ts';
 import { beginRead, failureOn } from '../copy-transaction.ts';
-import { quoteIdentifier, quoteRelation } from '../quote.ts';
+import { arrayLiteral, quoteIdentifier, quoteRelation } from '../quote.ts';
 
 /** The columns of a primary key, and the operators of its index. */
 interface KeyColumn {
@@ -84,9 +84,4 @@ function selectSql(table: Table, columns: readonly string[], key: readonly KeyCo
     .map(({ name, type, operator }, at) => `t.${quoteIdentifier(name)} operator(${operator}) w.k${at}::${type}`)
     .join(' and ');
   return `select ${list} from unnest(${arrays}) w(${names}) join ${from} t on ${matches}`;
-}
-
-/** Texts as the literal of an array of text: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
-function arrayLiteral(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }

@@ -9,11 +9,11 @@ import { logDialectOf } from './log-dialect.ts';
 import { openDecoder } from './open-decoder.ts';
 import { readPage } from './peek-page.ts';
 import type { PageEnd } from './peek-page.ts';
-import { isUnknownOption, pluginStarts } from './plugin-start.ts';
+import { isUnknownOption } from './plugin-start.ts';
 import type { PluginStart } from './plugin-start.ts';
-import { publicationNames } from './publication.ts';
 import { confirmBySql } from './slot-confirm.ts';
 import { slotFailure } from './slot-failure.ts';
+import { waysToStart } from './ways-to-start.ts';
 
 /** The server re-reads the WAL for every page, so that pages grow to what it decodes in the time wanted; and it writes a page to its disk first, so that there is an end to it. */
 const FIRST_CHANGES = 10_000;
@@ -106,8 +106,7 @@ export class PeekReader implements LogReader {
       firstPatienceMs = FIRST_PATIENCE_MS,
       mostPatienceMs = MOST_PATIENCE_MS,
     } = limits;
-    const publications = request.plugin === 'pgoutput' ? await publicationNames(sql, request.publication, signal) : [];
-    const starts = [...pluginStarts({ request, publications, dialect: logDialectOf(sql.server), streaming: 'off' })];
+    const starts = [...(await waysToStart(sql, request, 'off', signal))];
     let changes = firstChanges;
     let patienceMs = firstPatienceMs;
     for (;;) {

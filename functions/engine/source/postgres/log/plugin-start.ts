@@ -2,6 +2,7 @@ import type { LogRequest } from '../../log.ts';
 import type { DecoderOptions } from './open-decoder.ts';
 import { pgoutputOptions } from './pgoutput-options.ts';
 import type { PluginOption } from './pgoutput-options.ts';
+import type { TypeOids } from './settled-types.ts';
 import { wal2jsonOptions } from './wal2json-options.ts';
 import type { LogDialect } from './log-dialect.ts';
 
@@ -27,11 +28,13 @@ export interface StartQuestion {
   readonly dialect: Pick<LogDialect, 'hasStreaming'>;
   /** Whether large transactions may come before they are committed: over the replication protocol, as long as there is room to keep them. */
   readonly streaming: 'on' | 'off';
+  /** wal2json: see `settledTypes`. */
+  readonly typeOids: TypeOids;
 }
 
 /** Ways to start a plugin, the best first: a later one is for a version of wal2json that does not know the options of the one before. Pure. */
 export function pluginStarts(question: StartQuestion): readonly [PluginStart, ...PluginStart[]] {
-  const { request, publications, dialect, streaming } = question;
+  const { request, publications, dialect, streaming, typeOids } = question;
   if (request.plugin === 'pgoutput') {
     if (!dialect.hasStreaming || streaming === 'off')
       return [{ options: pgoutputOptions({ protocol: 1, publications }), decoder: { plugin: 'pgoutput' } }];
@@ -40,7 +43,7 @@ export function pluginStarts(question: StartQuestion): readonly [PluginStart, ..
   }
   const { tables } = request;
   const start = (format: 1 | 2, numbers: 'bare' | 'strings'): PluginStart => ({
-    options: wal2jsonOptions({ format, numbers, tables }),
+    options: wal2jsonOptions({ format, numbers, tables, typeOids }),
     decoder: { plugin: 'wal2json', format, numbers, tables },
   });
   return [start(2, 'strings'), start(2, 'bare'), start(1, 'bare')];

@@ -9,14 +9,14 @@ import { CommitWatch } from './commit-watch.ts';
 import { databaseErrorOf, sqlstateOf } from './database-error.ts';
 import { logDialectOf } from './log-dialect.ts';
 import type { LogSettings } from './log-settings.ts';
-import { isUnknownOption, pluginStarts } from './plugin-start.ts';
+import { isUnknownOption } from './plugin-start.ts';
 import type { PluginStart } from './plugin-start.ts';
 import { SpoolFull } from './pgoutput-spool.ts';
-import { publicationNames } from './publication.ts';
 import { confirmBySql } from './slot-confirm.ts';
 import { slotFailure } from './slot-failure.ts';
 import { slotState } from './slots.ts';
 import { CHECKPOINT_BYTES, StreamSession } from './stream-session.ts';
+import { waysToStart } from './ways-to-start.ts';
 
 /** How long the server may take to do what a status message says. */
 const CONFIRM_MS = 10_000;
@@ -113,8 +113,7 @@ export class StreamReader implements LogReader {
     signal: AbortSignal,
   ): Promise<LogEnd | undefined> {
     const { sql } = this.#parts;
-    const publications = request.plugin === 'pgoutput' ? await publicationNames(sql, request.publication, signal) : [];
-    const starts = pluginStarts({ request, publications, dialect: logDialectOf(sql.server), streaming });
+    const starts = await waysToStart(sql, request, streaming, signal);
     for (const start of starts) {
       const isLast = start === starts.at(-1);
       try {

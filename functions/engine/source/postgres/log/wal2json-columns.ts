@@ -30,15 +30,15 @@ export interface ColumnCursor {
 
 /** What stands before the values of a column, where wal2json writes all that we ask it for. */
 export interface ColumnText {
-  /** `{"name":"id","typeoid":23,"value":` */
+  /** `{"name":"id","typeoid":23,"value":`, or without the type. */
   readonly text: Buffer;
   /** The whole words of it, low byte first. */
   readonly words: Int32Array;
 }
 
-/** `rawName`: as it stands between quotes in a message. */
+/** `rawName`: as it stands between quotes in a message. `typeOid`: 0 where messages do not say it. */
 export function columnText(rawName: string, typeOid: number): ColumnText {
-  const text = Buffer.from(`{"name":"${rawName}","typeoid":${typeOid},"value":`);
+  const text = Buffer.from(`{"name":"${rawName}",${typeOid === 0 ? '' : `"typeoid":${typeOid},`}"value":`);
   return { text, words: Int32Array.from({ length: text.length >> 2 }, (_, word) => text.readInt32LE(word * 4)) };
 }
 

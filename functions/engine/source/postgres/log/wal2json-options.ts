@@ -1,4 +1,5 @@
 import type { PluginOption } from './pgoutput-options.ts';
+import type { TypeOids } from './settled-types.ts';
 
 export interface Wal2jsonRequest {
   /** Format 2 needs wal2json 2.0. */
@@ -7,11 +8,13 @@ export interface Wal2jsonRequest {
   readonly tables: readonly { readonly schema: string; readonly table: string }[];
   /** `strings` needs wal2json 2.6; with `bare` it prints NaN and infinities as null. */
   readonly numbers: 'bare' | 'strings';
+  /** They tell a changed type from the one in the catalog, where it may have changed. */
+  readonly typeOids: TypeOids;
 }
 
 /**
  * The options that the decoders of wal2json expect: https://github.com/eulerto/wal2json#parameters. An option that the installed version does not have is an error of the server,
- * so that only `numeric-data-types-as-string` is newer than 2.0. Type OIDs cost a little and tell a changed type from the one in the catalog.
+ * so that only `numeric-data-types-as-string` is newer than 2.0.
  */
 export function wal2jsonOptions(request: Wal2jsonRequest): readonly PluginOption[] {
   return [
@@ -20,7 +23,7 @@ export function wal2jsonOptions(request: Wal2jsonRequest): readonly PluginOption
     ['include-timestamp', 'true'],
     ['include-lsn', 'true'],
     ['include-types', 'false'],
-    ['include-type-oids', 'true'],
+    ['include-type-oids', request.typeOids === 'wanted' ? 'true' : 'false'],
     ['add-tables', request.tables.map(({ schema, table }) => `${escapeName(schema)}.${escapeName(table)}`).join(',')],
     ...(request.format === 2 ? FORMAT_2 : FORMAT_1),
     ...(request.numbers === 'strings' ? [['numeric-data-types-as-string', 'true'] as const] : []),
