@@ -1,13 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { finished } from 'node:stream';
-import type { Transform } from 'node:stream';
-import { promisify } from 'node:util';
-import * as zlib from 'node:zlib';
 import { giveBlockMemory, takeBlockMemory } from '../encode/block-memory.ts';
-import { ReplicationError } from '../model/errors.ts';
-
-const CHUNK_BYTES = 512 * 1024;
-const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+import { freeMemory } from '../runtime/free-memory.ts';
+import { gzipFormat } from './gzip-format.ts';
+import type { PieceFormat } from './piece-format.ts';
+import { zstdFormat } from './zstd-format.ts';
 
 /** How objects are stored. `level`: 1 (fast) to 9 for gzip, @default 1; 1 to 19 for zstd, @default 1. */
 export type Compression =
@@ -43,7 +39,7 @@ export function compressionOf(compression: Compression): { readonly extension: s
 }
 
 /**
- * Compresses on the libuv pool, several pieces at a time, and calls `out` with the results in order, one call at a time.
+ * Compresses on the libuv pool, several pieces at a time, and calls `out` with the results in order, one call at a time. Their memory is freed when `out` has resolved.
  * One gzip member or zstd frame per object, since readers exist that silently stop after the first one (browsers for gzip, Node itself for zstd). zstd is made by
  * one thread, which is faster than PostgreSQL. Throws `not-available-here` for zstd on a Node without it (before 22.15).
  */
@@ -58,26 +54,13 @@ export function openCompressor(
   });
 }
 
-/** A container whose pieces can be made apart from each other. */
-interface Format {
-  readonly head: Buffer;
-  /** Whether what a piece becomes needs memory: then large blocks are cut. */
-  readonly isCut: boolean;
-  /** Called in the order of the pieces. */
-  piece(bytes: Buffer): Promise<Buffer>;
-  /** What follows the last piece. */
-  tail(): Promise<Buffer>;
-  /** Gives up what `tail` has not ended. */
-  close(): void;
-}
-
 interface PieceOptions {
   readonly pieceBytes: number;
   readonly piecesInFlight: number;
 }
 
 class PieceCompressor implements Compressor {
-  readonly #format: Format;
+  readonly #format: PieceFormat;
   readonly #out: (bytes: Buffer) => Promise<void>;
   readonly #options: PieceOptions;
   #blocks: Buffer[] = [];
@@ -86,7 +69,7 @@ class PieceCompressor implements Compressor {
   readonly #queue: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(format: Format, out: (bytes: Buffer) => Promise<void>, options: PieceOptions) {
+  constructor(format: PieceFormat, out: (bytes: Buffer) => Promise<void>, options: PieceOptions) {
     this.#format = format;
     this.#out = out;
     this.#options = options;
@@ -153,12 +136,18 @@ class PieceCompressor implements Compressor {
       const bytes = await piece;
       if (this.#failure === undefined && bytes.length > 0) await this.#out(bytes);
       // After an error nobody knows who still reads it.
-      if (this.#failure === undefined && source !== undefined) giveBlockMemory(source);
+      if (this.#failure === undefined) this.#giveUp(bytes, source);
     } catch (error) {
       this.#failure ??= { error };
     } finally {
       void this.#queue.shift();
     }
+  }
+
+  /** What was made of a piece is ours; small results may lie in memory that Node shares among buffers. */
+  #giveUp(bytes: Buffer, source: Buffer | undefined): void {
+    if (bytes.buffer !== source?.buffer && bytes.buffer.byteLength > Buffer.poolSize) freeMemory(bytes.buffer);
+    if (source !== undefined) giveBlockMemory(source);
   }
 
   #throwFailure(): void {
@@ -179,7 +168,7 @@ function together(blocks: readonly Buffer[], length: number): Buffer {
   return bytes;
 }
 
-function formatOf(compression: Compression): Format {
+function formatOf(compression: Compression): PieceFormat {
   switch (compression.kind) {
     case 'gzip':
       return gzipFormat(compression.level ?? 1);
@@ -194,74 +183,4 @@ function formatOf(compression: Compression): Format {
         close: () => undefined,
       };
   }
-}
-
-/**
- * One gzip member made of pieces, as pigz does it: each ends with a sync flush, so it ends on a whole byte and is not marked as the last block.
- * RFC 1952 (member), RFC 1951 3.2 (blocks).
- */
-function gzipFormat(level: number): Format {
-  let crc = 0;
-  let size = 0;
-  return {
-    // Magic, deflate, no flags, no time (equal rows give equal objects), no extra flags, system unknown.
-    head: Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]),
-    isCut: true,
-    piece: (bytes) => {
-      crc = zlib.crc32(bytes, crc);
-      size = (size + bytes.length) % 2 ** 32;
-      // The output of most pieces fits into one chunk: every further one is another turn through the pool.
-      return deflateRaw(bytes, { level, chunkSize: CHUNK_BYTES, finishFlush: zlib.constants.Z_SYNC_FLUSH });
-    },
-    tail: () => {
-      const tail = Buffer.alloc(10);
-      // An empty last block with fixed codes.
-      tail.writeUInt16LE(0x0003, 0);
-      tail.writeUInt32LE(crc, 2);
-      tail.writeUInt32LE(size, 6);
-      return Promise.resolve(tail);
-    },
-    close: () => undefined,
-  };
-}
-
-/** One zstd frame with its checksum, as one stream: frames made apart cannot be joined to one. RFC 8878. */
-function zstdFormat(level: number): Format {
-  // Not in the types of Node 20. Numbers are ZSTD_c_compressionLevel and ZSTD_c_checksumFlag of zstd.h, stable since 1.4.
-  const create: unknown = Reflect.get(zlib, 'createZstdCompress');
-  if (!isStreamMaker(create)) {
-    throw new ReplicationError('not-available-here', {
-      what: `zstd compression on Node ${process.versions.node}`,
-      instead: 'Run on Node 22.15 or newer, or set compression: gzip.',
-    });
-  }
-  const stream = create({ chunkSize: CHUNK_BYTES, params: { 100: level, 201: 1 } });
-  let made: Buffer[] = [];
-  const take = (): Buffer => {
-    const bytes = Buffer.concat(made);
-    made = [];
-    return bytes;
-  };
-  stream.on('data', (bytes: Buffer) => void made.push(bytes));
-  // Callbacks of `write` and `end` get it too.
-  stream.on('error', () => undefined);
-  const settle = (resolve: (bytes: Buffer) => void, reject: (error: Error) => void) => (error?: Error | null) => {
-    if (error instanceof Error) reject(error);
-    else resolve(take());
-  };
-  return {
-    head: NOTHING,
-    isCut: true,
-    piece: (bytes) => new Promise((resolve, reject) => stream.write(bytes, settle(resolve, reject))),
-    tail: () =>
-      new Promise((resolve, reject) => {
-        finished(stream, settle(resolve, reject));
-        stream.end();
-      }),
-    close: () => void stream.destroy(),
-  };
-}
-
-function isStreamMaker(value: unknown): value is (options: object) => Transform {
-  return typeof value === 'function';
 }
