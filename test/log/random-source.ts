@@ -97,3 +97,12 @@ export async function randomEvent(client: pg.Client, random: Random, event: numb
   await client.query(random.pick(events)).catch(() => undefined);
   await client.query(`reset lock_timeout`);
 }
+
+/** Puts the end of the log `count` segments of 16 MiB further on. */
+export async function endSegments(client: pg.Client, count: number): Promise<void> {
+  for (let segment = 0; segment < count; segment += 1) {
+    await client.query('select pg_switch_wal()');
+    // A segment without anything in it is not ended.
+    await client.query('create table if not exists passing (); drop table if exists passing');
+  }
+}
