@@ -49,3 +49,29 @@ export function isSameObject(head: HeadObjectCommandOutput, identity: ObjectIden
 function unquoted(etag: string): string {
   return etag.replaceAll('"', '');
 }
+
+/**
+ * Tells S3's signature the SHA-256 of a body whose SHA-256 is in its headers already: the SDK would read all of it once more for the same. `request` is one of the SDK's before it
+ * is signed; others are left alone. https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+export function reuseSha256(request: unknown): void {
+  if (!isBytesRequest(request)) return;
+  const checksum = request.headers['x-amz-checksum-sha256'];
+  if (checksum === undefined) return;
+  request.headers['x-amz-content-sha256'] = Buffer.from(checksum, 'base64').toString('hex');
+}
+
+interface BytesRequest {
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+function isBytesRequest(request: unknown): request is BytesRequest {
+  return (
+    typeof request === 'object' &&
+    request !== null &&
+    'headers' in request &&
+    'body' in request &&
+    request.body instanceof Uint8Array
+  );
+}
