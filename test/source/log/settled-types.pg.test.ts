@@ -67,10 +67,18 @@ describe.each([...new Set([majors[0] ?? newestMajor, newestMajor])])('types on P
     });
   });
 
-  it('are not known while somebody holds a table for himself: what has committed may not be seen yet', async () => {
-    await using log = await openLog(server, ['create table t (id int primary key)', 'create table u (id int primary key)']);
+  it.each([
+    ['a table', 'lock table u in access exclusive mode'],
+    ['a column', 'alter table t alter note type varchar(20)'],
+    ['the schema', 'alter schema public rename to was'],
+    ['the schema, in a part of it', 'savepoint part; alter schema public rename to was'],
+  ])('are not known while a transaction that has not ended may change them: %s', async (_what, statement) => {
+    await using log = await openLog(server, [
+      'create table t (id int primary key, note text)',
+      'create table u (id int primary key)',
+    ]);
     const other = await log.db.connect();
-    await other.query('begin; lock table u in access exclusive mode');
+    await other.query(`begin; ${statement}`);
 
     const during = await log.look();
     await other.query('rollback');

@@ -16,8 +16,8 @@ const MOST_COLUMNS = 100_000;
  *
  * Another type, name or schema is another row of `pg_attribute`, `pg_class` or `pg_namespace`. All transactions before `catalog_xmin` had ended before what the slot has confirmed
  * (https://www.postgresql.org/docs/current/view-pg-replication-slots.html): a row that is older was there for every change that is still to come. `request.to` was asked for before,
- * so that only a transaction that had committed by then and that nobody sees yet (it may wait for a replica) could be missed: it still holds its lock on the table. Locks are
- * looked at first, since it may end in between.
+ * so that only a transaction that had committed by then and that nobody sees yet (it may wait for a replica) could be missed. What it does to a row is in that row's `xmax`, not older
+ * than the oldest transaction that still counts as running; and it still holds its lock on the table. Locks are looked at first, since it may end in between.
  */
 export async function settledTypes(
   sql: Connection,
@@ -67,12 +67,12 @@ const SETTLED = `
   select pg_catalog.bool_and(
            a.attrelid is not null
            and (ty.typtype = 'd' or ty.typname = t.type::pg_catalog.name)
-           and pg_catalog.age(n.xmin) > pg_catalog.age(s.catalog_xmin)
-           and pg_catalog.age(c.xmin) > pg_catalog.age(s.catalog_xmin)
-           and pg_catalog.age(a.xmin) > pg_catalog.age(s.catalog_xmin)) as settled
+           and least(pg_catalog.age(n.xmin), pg_catalog.age(c.xmin), pg_catalog.age(a.xmin)) > pg_catalog.age(s.catalog_xmin)
+           and least(pg_catalog.age(n.xmax), pg_catalog.age(c.xmax), pg_catalog.age(a.xmax)) > pg_catalog.age(o.xid)) as settled
   from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]),
                   pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])) t(schema, name, col, type)
   cross join pg_catalog.pg_replication_slots s
+  cross join (select (pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) & 4294967295)::text::pg_catalog.xid) o (xid)
   left join (pg_catalog.pg_namespace n
              join pg_catalog.pg_class c on c.relnamespace = n.oid
              join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
