@@ -42,6 +42,36 @@ export function ledgerLeaseContract(start: () => Promise<StoreUnderTest>): void 
       expect((await ledger().holder())?.job).toBe('job-2');
     });
 
+    test('is ours until somebody else has it; whoever lost it learns that when it asks, and gives nothing up', async () => {
+      const { ledger, clock } = fixture.next();
+      await using first = await acquired(ledger(), 'job-1');
+      expect(await first.isStillOurs()).toBe(true);
+      clock.freeze(TTL_MS);
+      expect(await first.isStillOurs()).toBe(true);
+
+      await using second = await acquired(ledger(), 'job-2');
+
+      expect(await first.isStillOurs()).toBe(false);
+      expect(first.lost.aborted).toBe(true);
+      await first.release();
+      expect((await ledger().holder())?.job).toBe('job-2');
+      expect(await second.isStillOurs()).toBe(true);
+      await second.release();
+      expect(await ledger().holder()).toBeUndefined();
+    });
+
+    test('that was renewed since it was asked for is given up all the same', async () => {
+      const { ledger, clock } = fixture.next();
+      await using lease = await acquired(ledger(), 'job-1');
+      expect(await lease.isStillOurs()).toBe(true);
+      clock.advance(TTL_MS / 2);
+      await until(async () => Date.parse((await ledger().holder())?.expiresAt ?? '') > clock.now().getTime() + TTL_MS / 2);
+
+      await lease.release();
+
+      expect(await ledger().holder()).toBeUndefined();
+    });
+
     test('that was released leaves nobody to clean up after, and epochs go on', async () => {
       const { ledger } = fixture.next();
       const first = await acquired(ledger(), 'job-1');

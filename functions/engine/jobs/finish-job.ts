@@ -43,8 +43,9 @@ export async function finishJob(engine: ReportEngine, lease: Lease, end: JobEnd)
   const state: JobState =
     end.error !== null ? 'failed' : end.stopped === true && !allDone ? 'stopped' : allDone ? 'complete' : 'stopped';
   const report = await reportOf(engine, job, { ...end, state, endedAt: clock.now().toISOString() });
-  // Without its lease a job has no say any more: the job that took over writes the report.
-  if (lease.lost.aborted) return report;
+  // Without its lease a job has no say any more: whoever took over writes this report, and makes what comes too late for it its own. Asked of the store, and after the workers have
+  // ended: a worker that was shut out of its head knows nothing of the lease.
+  if (!(await lease.isStillOurs())) return report;
   await closeJob(engine, job, report);
   logTables(log, report);
   await ledger.updateControl((control) => {

@@ -157,6 +157,8 @@ export class HeldLease implements Lease {
   #revision: number;
   #isOpen = true;
   #renewal: Promise<void> = Promise.resolve();
+  /** The lease as it was when somebody asked for it last. */
+  #seen: Awaited<ReturnType<Shelf['store']['get']>>;
   #renewAlarm: ReturnType<Alarm> | undefined;
   #expiryAlarm: ReturnType<Alarm> | undefined;
 
@@ -216,10 +218,20 @@ export class HeldLease implements Lease {
     await retireHead(this.#scope, { head: claim.head.id, by: claim }, () => this.assertHeld());
   }
 
+  async isStillOurs(): Promise<boolean> {
+    if (this.#lost.signal.aborted) return false;
+    this.#seen = await this.#scope.store.get(this.#scope.integration, keys.lease);
+    const now = this.#seen === undefined ? undefined : parseItem(this.#scope, this.#seen, isLease);
+    if (now?.state === 'held' && now.job === this.job && now.epoch === this.epoch) return true;
+    this.lose();
+    return false;
+  }
+
   async release(): Promise<void> {
     this.#stop();
     await this.#renewal;
-    let item = await this.#scope.store.get(this.#scope.integration, keys.lease);
+    // Older than the last renewal, maybe: then the store says so, and how it is now.
+    let item = this.#seen ?? (await this.#scope.store.get(this.#scope.integration, keys.lease));
     while (item !== undefined) {
       const now = parseItem(this.#scope, item, isLease);
       if (now.state !== 'held' || now.job !== this.job || now.epoch !== this.epoch) return;

@@ -93,6 +93,8 @@ export interface Lease extends AsyncDisposable {
    * over: a later job that claims the head makes it anew. Within the same job a later claim finds bookmark, batch and fence as they were, so a unit done twice is seen to be done.
    */
   retire(claim: Claim): Promise<void>;
+  /** Asks the store whether no other job has taken the lease, and nobody has closed this one. False also marks it as lost. */
+  isStillOurs(): Promise<boolean>;
   /** Gives the lease up. Idempotent. */
   release(): Promise<void>;
 }
