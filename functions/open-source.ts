@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionConfig, IntegrationConfig, SecretRef, SslConfig } from './engine/config/config.ts';
 import { resolveSecret } from './engine/config/secrets.ts';
+import { applicationName } from './engine/source/application-name.ts';
 import { openPostgresSource } from './engine/source/postgres/postgres-source.ts';
 import type { Tunnel } from './engine/source/postgres/tunnel.ts';
 import type { TlsSettings } from './engine/source/postgres/tls.ts';
@@ -53,15 +54,6 @@ export async function openSource(
     ...(tunnel === undefined ? {} : { tunnel }),
     ...(connection.databases === undefined ? {} : { databases: connection.databases }),
   });
-}
-
-/** What PostgreSQL keeps of an `application_name` (NAMEDATALEN - 1), in bytes; names of integrations and jobs are ASCII. */
-const APPLICATION_NAME_BYTES = 63;
-
-/** Of a long name the end is left out, since it is the job that tells sessions apart. */
-function applicationName(integration: string, job: string): string {
-  const room = APPLICATION_NAME_BYTES - `backstitch  ${job}`.length;
-  return `backstitch ${integration.slice(0, Math.max(room, 0))} ${job}`;
 }
 
 async function passwordOf(

@@ -87,10 +87,10 @@ describe('writers, structure changes, killed jobs: what reports name, folded, is
         ends.push((await runChildJob(ws.configPath)).state);
 
       const reports = await ws.reports();
-      expect(ends.slice(-2), `states ${states.slice(-4).join(' ')} | ${ends.join(' ')}: ${errorsOf(reports)}`).toEqual([
-        'complete',
-        'complete',
-      ]);
+      expect(
+        ends.slice(-2),
+        `states ${states.slice(-4).join(' ')} | ${ends.join(' ')}: ${errorsOf(reports)}\n${await sessionsOn(db)}`,
+      ).toEqual(['complete', 'complete']);
       const loaded = await load(ws.folder, reports);
       for (const table of await tablesOf(db)) {
         const folded = fold(loaded.rows.get(`${db.database}.public.${table.name}`) ?? [], table);
@@ -107,6 +107,15 @@ describe('writers, structure changes, killed jobs: what reports name, folded, is
 function errorsOf(reports: readonly LoadingReport[]): string {
   const tables = reports.at(-1)?.tables ?? [];
   return tables.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error.code}: ${error.message}`])).join('\n');
+}
+
+/** Who works on the server, and what each waits for: a slot is also held up by transactions of other databases. */
+async function sessionsOn(db: TestDatabase): Promise<string> {
+  const rows = await db.query(
+    `select json_build_array(pid, datname, application_name, state, wait_event, backend_xid, clock_timestamp() - xact_start, left(query, 100))::text as session
+     from pg_stat_activity where datname is not null order by xact_start`,
+  );
+  return rows.map((row) => row['session'] ?? '').join('\n');
 }
 
 interface SourceTable {

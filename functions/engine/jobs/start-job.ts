@@ -83,11 +83,16 @@ export async function startJob(engine: Engine, request: JobRequest, signal: Abor
 
 async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt: Date, signal: AbortSignal): Promise<StartedJob> {
   const { ledger, sink, settings, clock, log, progress } = engine;
-  const { source, catalog } = await discoverBeside(engine, lease, signal, async () => {
+  const {
+    source,
+    catalog,
+    beside: over,
+  } = await discoverBeside(engine, lease, signal, async () => {
     await sink.check(signal);
     const recent = await recentJobs(engine);
     await closeDeadJobs(engine, lease, recent, signal);
     await forgetOldJobs(engine, lease.job, recent);
+    return new Set(recent.map(({ job }) => job).filter((job) => job !== lease.job));
   });
   try {
     const selection = engine.select(catalog);
@@ -100,7 +105,7 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
     const context: JobContext = { settings, ledger, lease, source, sink, streams: selected, clock, log, progress };
     await forgetDeselected(context, states, new Set(selected.keys()));
     await retireStaleHeads(context, states);
-    const slots = await prepareSlots(context, states, signal);
+    const slots = await prepareSlots(context, { states, over }, signal);
     const { ready, failed } = await sortSlots(context, slots);
     const able = new Map([...selected].filter(([id]) => !failed.has(id)));
     const planned = plan(plannedStreams(able.values()), states, clock.now().getTime());
@@ -134,12 +139,12 @@ async function prepare(engine: Engine, lease: Lease, trigger: string, startedAt:
 }
 
 /** Structure sync, which changes nothing anywhere, while `beside` is done. What `beside` throws comes before what the source throws. */
-async function discoverBeside(
+async function discoverBeside<T>(
   engine: Engine,
   { job }: Lease,
   signal: AbortSignal,
-  beside: () => Promise<void>,
-): Promise<{ readonly source: Source; readonly catalog: Catalog }> {
+  beside: () => Promise<T>,
+): Promise<{ readonly source: Source; readonly catalog: Catalog; readonly beside: T }> {
   await using discovering = inBackground(signal, async (inner) => {
     const source = await engine.openSource(job);
     try {
@@ -149,15 +154,16 @@ async function discoverBeside(
       throw error;
     }
   });
+  let outcome: T;
   try {
-    await beside();
+    outcome = await beside();
   } catch (error) {
     await discovering[Symbol.asyncDispose]();
     const found = await discovering.result.catch(() => undefined);
     await found?.source[Symbol.asyncDispose]();
     throw error;
   }
-  return await discovering.result;
+  return { ...(await discovering.result), beside: outcome };
 }
 
 /** Streams of a slot that cannot be read fail with its error; the others go on. */

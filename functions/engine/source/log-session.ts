@@ -38,6 +38,8 @@ export interface SlotRequest {
   /** pgoutput: the publication, and exactly what it holds when this resolves. It is made before the slot: decoding looks it up as it was at each change. */
   readonly publication: string;
   readonly tables: readonly PublishedTable[];
+  /** Jobs that are over for certain: a session of theirs that still holds the slot is ended. */
+  readonly over: ReadonlySet<string>;
 }
 
 /** A remark about one stream; `code` is one of `error-codes.ts`. */
@@ -82,6 +84,11 @@ export interface LogSession extends AsyncDisposable {
    * `slot-of-other-database`, `slot-of-other-plugin`, `slot-physical`, `slot-temporary`, `slot-active`, `slot-lost`, `slots-exhausted`, `slot-waits`, `publication-right-missing`.
    */
   openSlot(request: SlotRequest, signal: AbortSignal): Promise<OpenedSlot>;
+  /**
+   * Waits until nobody holds the slot, for a few seconds. Sessions of these jobs that do are ended; gives what to say of each. Throws `slot-active` if it stays taken; a slot
+   * that is gone is the reader's error.
+   */
+  freeSlot(slot: string, over: ReadonlySet<string>, signal: AbortSignal): Promise<readonly string[]>;
   /** Rows by primary key, as COPY text rows of these columns, in any order; missing rows are left out. At most 1,000 keys; values are PostgreSQL text. */
   rowsByKey(
     table: Table,

@@ -49,6 +49,7 @@ export async function openTestLog(
           publication: slot,
           plugin: 'pgoutput',
           createSlot: true,
+          over: new Set(),
           tables: request.tables ?? published(await tables()),
           ...request,
         },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { applicationName } from '../../../functions/engine/source/application-name.ts';
 import { createSlot } from '../../../functions/engine/source/postgres/log/slot-create.ts';
 import { connect } from '../../../functions/engine/source/postgres/connection.ts';
 import { createDatabase, eventually, majors, newestMajor } from '../../support/postgres.ts';
@@ -151,6 +152,47 @@ describe.each(majors)('a slot on PostgreSQL %i', (major) => {
     expect(await waiting).toMatchObject({ created: false });
   });
 
+  it('is taken from a session of a job that is over, and from nobody else', async () => {
+    const job = '20261123T010651.170Z-863956';
+    await using db = await createDatabase(major);
+    await using log = await openTestLog(db);
+    await using frozen = await openTestLog(db, { applicationName: applicationName('shop', job) });
+    await log.open();
+    const request = await frozen.request((await slotOf(log)).confirmedLsn ?? (0n as never), 'pgoutput');
+    const consumer = await frozen.session.reader({ consume: 'stream', plugin: 'pgoutput' }, never());
+    const handler = { begin: noop, change: noop, truncate: noop, commit: noop, drained: nothing, checkpoint: nothing };
+    await consumer.read(request, handler, never());
+
+    expect(await rejection(log.open({ over: new Set(['20261123T010651.170Z-863957']) }))).toMatchObject({ code: 'slot-active' });
+    const opened = await log.open({ over: new Set([job]) });
+
+    expect(opened.warnings).toContainEqual(expect.stringContaining(`still held by a session of the job ${job}`));
+    expect(opened.slot.activePid).toBeNull();
+    await consumer[Symbol.asyncDispose]();
+    expect((await log.open({ over: new Set([job]) })).warnings.join()).not.toContain(job);
+  });
+
+  it('is created anew after a dead job that still waited to create it', async () => {
+    const job = '20261123T010651.170Z-863956';
+    await using db = await createDatabase(major);
+    await using log = await openTestLog(db);
+    await db.query('create table t (id int primary key)');
+    const writer = await db.connect();
+    await writer.query('begin; insert into t values (1)');
+    const orphan = await db.connect({ application_name: applicationName('shop', job) });
+    const creating = rejection(orphan.query(`select pg_create_logical_replication_slot('${log.slot}', 'pgoutput')`));
+    await eventually(
+      'the slot is being created',
+      async () => (await log.session.slot(log.slot, never()))?.activePid !== undefined,
+    );
+
+    const opening = log.open({ over: new Set([job]), tables: [] });
+    expect(await creating).toMatchObject({ code: '57P01' });
+    await writer.query('commit');
+
+    expect(await opening).toMatchObject({ created: true, warnings: expect.arrayContaining([expect.stringContaining(job)]) });
+  });
+
   it('waits for open transactions only so long, and leaves nothing behind', async () => {
     await using db = await createDatabase(major);
     await db.query('create table t (id int primary key)');
@@ -163,8 +205,17 @@ describe.each(majors)('a slot on PostgreSQL %i', (major) => {
 
     expect(await rejection(create(300))).toMatchObject({ code: 'slot-waits' });
     expect(await db.query('select 1 from pg_replication_slots where database = current_database()')).toEqual([]);
+    // Our sessions wait for other locks less long than for transactions.
+    await connection.query(`set lock_timeout = '10ms'`, [], never());
+    const creating = create(30_000);
+    await eventually('it waits for longer than that', async () => {
+      const waiting = await db.query(
+        `select 1 from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database() and clock_timestamp() - a.query_start > interval '100 ms'`,
+      );
+      return waiting.length > 0;
+    });
     await writer.query('commit');
-    expect(await create(30_000)).toBe('created');
+    expect(await creating).toBe('created');
     expect(await create(30_000)).toBe('exists');
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Lsn } from '../../../functions/engine/model/lsn.ts';
-import { createDatabase, eventually, majors } from '../../support/postgres.ts';
+import { createDatabase, eventually, majors, startServer } from '../../support/postgres.ts';
 import { never, rejection } from '../support.ts';
 import { hasWal2json } from './decode-slot.ts';
 import { LogCollector } from './log-collector.ts';
@@ -211,8 +211,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   });
 
   it('drops WAL of an idle database while another one is busy', async () => {
-    await using db = await createDatabase(major);
-    await using neighbour = await createDatabase(major);
+    // Transactions of whatever database hold a restart position back: a server without other tests.
+    await using server = await startServer(major);
+    await using db = await server.createDatabase();
+    await using neighbour = await server.createDatabase();
     await db.query('create table t (id int primary key)');
     await using log = await openTestLog(db);
     await log.open();

@@ -87,6 +87,9 @@ async function whereWeAre(
   const slot = await session.slot(unit.slot, signal);
   // One that is gone is the reader's error.
   if (slot === undefined) return { from: bookmark, end: end.lsn };
+  // Whoever holds the claim is the only one of this job who reads: what is left of an earlier attempt, or of a worker that died, is in the way.
+  const warnings = slot.activePid === null ? [] : await session.freeSlot(unit.slot, new Set([context.lease.job]), signal);
+  for (const warning of warnings) context.log.log('WARNING', 'slot-freed', { database: unit.database, warning });
   const place = { integration: context.settings.integration, database: unit.database };
   const { gap, timeline } = await findGap(session, place, { bookmark, slot, end }, signal);
   if (gap !== undefined) throw gap;

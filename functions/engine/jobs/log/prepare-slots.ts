@@ -28,13 +28,24 @@ export type PreparedSlot =
       readonly error: ReplicationError;
     };
 
+interface SlotScope {
+  readonly states: ReadonlyMap<string, StreamState>;
+  /** Jobs that can commit nothing any more. */
+  readonly over: ReadonlySet<string>;
+}
+
+interface DatabaseScope extends SlotScope {
+  readonly database: string;
+  readonly streams: readonly JobStream[];
+}
+
 /**
  * Finds, creates and checks the slot of each database with log-based streams, before anything is copied: the slot holds what happens from here on.
  * The end of the WAL is read first: what is written later belongs to the next job.
  */
 export async function prepareSlots(
   context: JobContext,
-  states: ReadonlyMap<string, StreamState>,
+  { states, over }: SlotScope,
   signal: AbortSignal,
 ): Promise<readonly PreparedSlot[]> {
   const byDatabase = new Map<string, JobStream[]>();
@@ -44,15 +55,12 @@ export async function prepareSlots(
     byDatabase.set(database, [...(byDatabase.get(database) ?? []), stream]);
   }
   const prepared: PreparedSlot[] = [];
-  for (const [database, streams] of byDatabase) prepared.push(await prepareSlot(context, { database, streams, states }, signal));
+  for (const [database, streams] of byDatabase)
+    prepared.push(await prepareSlot(context, { database, streams, states, over }, signal));
   return prepared;
 }
 
-async function prepareSlot(
-  context: JobContext,
-  of: { readonly database: string; readonly streams: readonly JobStream[]; readonly states: ReadonlyMap<string, StreamState> },
-  signal: AbortSignal,
-): Promise<PreparedSlot> {
+async function prepareSlot(context: JobContext, of: DatabaseScope, signal: AbortSignal): Promise<PreparedSlot> {
   const { database, streams } = of;
   try {
     await using session = await context.source.logSession(database, signal);
@@ -65,13 +73,8 @@ async function prepareSlot(
   }
 }
 
-async function openSlot(
-  context: JobContext,
-  session: LogSession,
-  of: { readonly database: string; readonly streams: readonly JobStream[]; readonly states: ReadonlyMap<string, StreamState> },
-  signal: AbortSignal,
-): Promise<PreparedSlot> {
-  const { database, streams, states } = of;
+async function openSlot(context: JobContext, session: LogSession, of: DatabaseScope, signal: AbortSignal): Promise<PreparedSlot> {
+  const { database, streams, states, over } = of;
   const { settings, ledger } = context;
   const end = await session.endOfLog(signal);
   const head = await ledger.head(slotHead(database));
@@ -85,6 +88,7 @@ async function openSlot(
       plugin: settings.logBased.plugin,
       createSlot: settings.logBased.createSlot && !isContinued,
       publication: slotName,
+      over,
       tables: streams.map((stream) => ({ table: stream.table, columns: stream.columns.map((column) => column.name) })),
     },
     signal,

@@ -55,7 +55,7 @@ export const LOG_ERRORS = {
   'slot-active': {
     summary: 'The replication slot "{slot}" is being read by another session (pid {pid}, application_name {application}).',
     remedy:
-      'A slot has one consumer: give each its own, or end the other one: SELECT pg_terminate_backend({pid}); a consumer that was cut off is let go after wal_sender_timeout.',
+      'A slot has one consumer: give each its own, or end the other one: SELECT pg_terminate_backend({pid}). Sessions of earlier jobs of this integration are ended by the next job; a consumer that was cut off is let go after wal_sender_timeout.',
     retry: 'next-run',
   },
   'slot-lost': {

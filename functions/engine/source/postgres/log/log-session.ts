@@ -9,6 +9,7 @@ import { connect } from '../connection.ts';
 import type { Connection, ConnectionSettings } from '../connection.ts';
 import type { Link } from '../link.ts';
 import { isoOf } from '../start.ts';
+import { endedWarning, freeSlot } from './free-slot.ts';
 import { rowsByKey } from './keys.ts';
 import { logDialectOf } from './log-dialect.ts';
 import { logSettings } from './log-settings.ts';
@@ -37,11 +38,23 @@ export function openLogSession(parts: LogSessionParts): LogSession {
     traceTimeline: (timeline, signal) => trace(parts, timeline, signal),
     slot: (name, signal) => slotState(connection, name, signal),
     openSlot: (request, signal) => openSlot(connection, request, clock, signal),
+    freeSlot: (slot, over, signal) => free(parts, { slot, over }, signal),
     rowsByKey: (table, columns, keys, signal) => rowsByKey(connection, table, columns, keys, signal),
     slotReport: (slot, bookmark, signal) => slotReport(connection, slot, bookmark, signal),
     reader: (how, signal) => openReader(parts, how, signal),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
+}
+
+async function free(
+  { connection, clock }: LogSessionParts,
+  { slot, over }: { readonly slot: string; readonly over: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const known = await slotState(connection, slot, signal);
+  if (known === undefined) return [];
+  const { ended } = await freeSlot(connection, { slot, over, known }, clock, signal);
+  return ended.map((job) => endedWarning(slot, job));
 }
 
 /** How a service says that it does not offer a function. */

@@ -12,7 +12,8 @@ import type { LogSettings } from './log-settings.ts';
 import { existingPlugin, newPlugins, pluginMissing } from './plugin-choice.ts';
 import { ensurePublications } from './publication.ts';
 import type { EnsuredPublications } from './publication.ts';
-import { activeError, checkSlot } from './slot-checks.ts';
+import { endedWarning, freeSlot } from './free-slot.ts';
+import { checkSlot } from './slot-checks.ts';
 import { createSlot } from './slot-create.ts';
 import { checkRight, tryToRead } from './slot-rights.ts';
 import { hasStandby, slotWarnings } from './slot-warnings.ts';
@@ -20,10 +21,6 @@ import { slotState } from './slots.ts';
 import type { SlotFacts } from './slots.ts';
 import { relationFacts } from './table-facts.ts';
 import type { RelationFacts } from './table-facts.ts';
-
-/** A consumer of ours that is just ending is gone by then. */
-const ACTIVE_MS = 5_000;
-const POLL_MS = 200;
 
 interface Opening {
   readonly connection: Connection;
@@ -65,7 +62,10 @@ export async function openSlot(
     startLsn,
     added: opened.ensured?.added ?? [],
     publicationCreated: opened.ensured?.created ?? false,
-    warnings: slotWarnings(opened.slot, settings, { hasFailover, hasStandby: await hasStandby(connection, signal) }),
+    warnings: [
+      ...opened.ended.map((job) => endedWarning(request.slot, job)),
+      ...slotWarnings(opened.slot, settings, { hasFailover, hasStandby: await hasStandby(connection, signal) }),
+    ],
     streamWarnings: identityWarnings(request.tables, facts),
   };
 }
@@ -84,19 +84,23 @@ interface Opened {
   readonly plugin: OutputPlugin;
   readonly created: boolean;
   readonly ensured: EnsuredPublications | undefined;
+  /** Jobs whose sessions were ended to have the slot. */
+  readonly ended: readonly string[];
 }
 
 async function openExisting(opening: Opening, known: SlotFacts): Promise<Opened> {
   const { connection, request, signal } = opening;
   checkSlot(known, connection.database, connection.endpoint);
   const plugin = existingPlugin(question(opening), known.plugin);
-  await untilInactive(opening, known);
+  const { slot, ended } = await freeSlot(connection, { slot: request.slot, over: request.over, known }, opening.clock, signal);
+  // Somebody who was still creating it is ended, and with him what he had begun.
+  if (slot === undefined) return { ...(await openNew(opening)), ended };
   await tryToRead(connection, { name: request.slot, plugin }, signal);
   const ensured =
     plugin === 'pgoutput'
       ? await ensurePublications(connection, { ...request, facts: opening.facts, isNewSlot: false }, signal)
       : undefined;
-  return { slot: await required(opening), plugin, created: false, ensured };
+  return { slot: await required(opening), plugin, created: false, ensured, ended };
 }
 
 async function openNew(opening: Opening): Promise<Opened> {
@@ -112,7 +116,7 @@ async function openNew(opening: Opening): Promise<Opened> {
         ? await ensurePublications(connection, { ...request, facts: opening.facts, isNewSlot: true }, signal)
         : undefined;
     const outcome = await createSlot(connection, { name: request.slot, plugin }, settings, { signal });
-    if (outcome === 'created') return { slot: await required(opening), plugin, created: true, ensured };
+    if (outcome === 'created') return { slot: await required(opening), plugin, created: true, ensured, ended: [] };
     if (outcome === 'exists') return openExisting(opening, await required(opening));
   }
   throw pluginMissing(plugins[0]);
@@ -132,17 +136,6 @@ async function required({ connection, request, signal }: Opening): Promise<SlotF
     database,
     plugin: request.plugin === 'auto' ? 'pgoutput' : request.plugin,
   });
-}
-
-async function untilInactive(opening: Opening, known: SlotFacts): Promise<void> {
-  const { clock, signal } = opening;
-  const deadline = clock.now().getTime() + ACTIVE_MS;
-  for (let slot = known; ; slot = await required(opening)) {
-    const error = activeError(slot);
-    if (error === undefined) return;
-    if (clock.now().getTime() >= deadline) throw error;
-    await clock.sleep(POLL_MS, signal);
-  }
 }
 
 async function currentLsn(connection: Connection, signal: AbortSignal): Promise<Lsn> {

@@ -1,6 +1,7 @@
 import { ReplicationError } from '../../../model/errors.ts';
 import type { OutputPlugin } from '../../../model/log-change.ts';
 import type { Connection } from '../connection.ts';
+import { quoteLiteral } from '../quote.ts';
 import { sqlstateOf } from './database-error.ts';
 import type { LogSettings } from './log-settings.ts';
 import { isMissingPlugin, slotFailure } from './slot-failure.ts';
@@ -24,19 +25,24 @@ export async function createSlot(
   try {
     await failpoint('slot.create.before');
     await connection.query(
-      'select pg_catalog.pg_create_logical_replication_slot($1, $2)',
-      [slot.name, slot.plugin],
+      // The waits for transactions are waits for locks, of which our sessions have less patience. Not without end: the server does not see that its client is gone meanwhile.
+      `set local lock_timeout = ${String(patienceMs)};
+       select pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot.name)}, ${quoteLiteral(slot.plugin)})`,
+      [],
       AbortSignal.any([signal, late]),
     );
     await failpoint('slot.create.after');
     return 'created';
   } catch (error) {
     signal.throwIfAborted();
-    if (late.aborted) throw new ReplicationError('slot-waits', { slot: slot.name, seconds: Math.round(patienceMs / 1000) });
+    const waits = { slot: slot.name, seconds: Math.round(patienceMs / 1000) };
+    if (late.aborted) throw new ReplicationError('slot-waits', waits);
     if (isMissingPlugin(error)) return 'no-plugin';
     switch (sqlstateOf(error)) {
       case '42710': // there is a slot of this name
         return 'exists';
+      case '55P03': // lock_not_available
+        throw new ReplicationError('slot-waits', waits, { cause: error });
       case '53400': // configuration_limit_exceeded
         throw new ReplicationError('slots-exhausted', { slot: slot.name, max: settings.maxSlots }, { cause: error });
       default:
