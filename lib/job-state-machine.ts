@@ -93,7 +93,7 @@ export class JobStateMachine extends Construct {
       execution: JsonPath.executionId,
       startedAt: JsonPath.executionStartTime,
     });
-    // Planned twice, the second plan would find the first one's lease: so only what never reached the function is tried again.
+    // A second plan of the same execution answers as the first one did, but may find it still at work: so only what never reached the function is tried again.
     plan.addRetry(BEFORE_INVOCATION);
     plan.addCatch(new Fail(this, 'Plan Failed', { errorPath: '$.Error', causePath: '$.Cause' }), { errors: ['States.ALL'] });
     plan.next(

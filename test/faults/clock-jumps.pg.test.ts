@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../functions/engine/runtime/clock.ts';
 import { systemClock } from '../../functions/engine/runtime/clock.ts';
+import { setFailpoints } from '../../functions/engine/runtime/failpoints.ts';
 import { createDatabase, newestMajor } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { openTestWorkspace } from '../support/workspace.ts';
@@ -102,6 +103,23 @@ describe.each(READ)('while it reads %s', (name, phase, lines) => {
 
     expect(other).toBeDefined();
     expect(['complete', 'failed', 'partial', 'stopped']).toContain(first.report?.state ?? 'failed');
+    await expectItems(it.ws, it.db, it.db.database);
+  });
+
+  test('another machine, whose clock is ahead, takes its lease at its very end: it says that it failed, as its report does', async () => {
+    await using it = await world(phase, lines);
+    let others: Promise<unknown> | undefined;
+    setFailpoints(async (point) => {
+      if (point !== (phase === 'log' ? 'confirm.after' : 'activate.after') || others !== undefined) return;
+      others = untilComplete(it.ws, { clock: new SetClock(HOUR_MS), allowed: ALLOWED });
+      await others;
+    });
+    const { report } = await runEngine(it.ws).finally(() => setFailpoints(undefined));
+
+    const written = (await it.ws.reports()).find(({ job }) => job === report?.job);
+    expect(others).toBeDefined();
+    expect(report).toMatchObject({ state: 'failed', error: { code: 'lease-lost' } });
+    expect(written).toMatchObject({ state: 'failed', error: { code: 'job-died' } });
     await expectItems(it.ws, it.db, it.db.database);
   });
 });

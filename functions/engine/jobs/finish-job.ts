@@ -1,3 +1,4 @@
+import { ReplicationError } from '../model/errors.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { CostEstimate, JobState, LoadingReport } from '../model/report.ts';
 import { parseStreamState, streamItems } from '../model/stream-state.ts';
@@ -45,7 +46,7 @@ export async function finishJob(engine: ReportEngine, lease: Lease, end: JobEnd)
   const report = await reportOf(engine, job, { ...end, state, endedAt: clock.now().toISOString() });
   // Without its lease a job has no say any more: whoever took over writes this report, and makes what comes too late for it its own. Asked of the store, and after the workers have
   // ended: a worker that was shut out of its head knows nothing of the lease.
-  if (!(await lease.isStillOurs())) return report;
+  if (!(await lease.isStillOurs())) return withoutLease(report, log);
   await closeJob(engine, job, report);
   logTables(log, report);
   await ledger.updateControl((control) => {
@@ -62,6 +63,14 @@ export async function finishJob(engine: ReportEngine, lease: Lease, end: JobEnd)
     failed: report.tables.filter((table) => table.error !== null).length,
   });
   return report;
+}
+
+/** What a job says of itself whose report is another's to write: it ends with an error, whatever it has done. */
+function withoutLease(report: LoadingReport, log: Engine['log']): LoadingReport {
+  const { job, integration } = report;
+  const { code, message, remedy } = new ReplicationError('lease-lost', { job, integration });
+  log.log('CRITICAL', 'job-failed', { code, message, remedy });
+  return { ...report, state: 'failed', error: report.error ?? { code, message, remedy } };
 }
 
 /** Saves a final report and the record of its job. The ledger comes last: a job whose record is final has its report everywhere. */
