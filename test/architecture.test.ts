@@ -32,6 +32,11 @@ describe('the architecture', () => {
       'model may not import node:path',
     ],
     [
+      'nothing imports the sources of the kernel',
+      { [`${engine}/encode/a.ts`]: `import { b } from './kernel/b.ts';`, [`${engine}/encode/kernel/b.ts`]: '' },
+      'encode may not import functions/engine/encode/kernel/b.ts',
+    ],
+    [
       'a sink does not import another',
       { [`${engine}/sink/file/a.ts`]: `import { b } from '../s3/s3.ts';`, [`${engine}/sink/s3/s3.ts`]: '' },
       'sink/file may not import functions/engine/sink/s3/s3.ts',

@@ -32,7 +32,17 @@ interface Outcome {
   readonly failed: boolean;
 }
 
+/** Rows are read all at once and one by one, and must be the same. */
 function read(chunks: readonly Buffer[]): Outcome {
+  const atOnce = readRows(chunks.map(copyOf), 'at-once');
+  const oneByOne = readRows(chunks, 'one-by-one');
+  // An error takes the whole block with it, which has one row only where rows are read one by one.
+  const lines = atOnce.failed ? oneByOne.lines.slice(0, atOnce.lines.length) : oneByOne.lines;
+  expect(atOnce).toEqual({ lines, failed: oneByOne.failed });
+  return oneByOne;
+}
+
+function readRows(chunks: readonly Buffer[], way: 'at-once' | 'one-by-one'): Outcome {
   const encoder = compileRowEncoder(
     { fields: FIELDS, jsonColumns: 'string', profile: 'default', rowId: false },
     { stream: 'db.public.t' },
@@ -46,6 +56,13 @@ function read(chunks: readonly Buffer[]): Outcome {
       return true;
     },
     message: () => true,
+    ...(way === 'at-once' && {
+      rows: (chunk, at) => {
+        const next = encoder.copyMessages(chunk, at, 1_000_000);
+        take();
+        return next;
+      },
+    }),
   };
   const frames = new CopyFrames(reader);
   try {
@@ -67,7 +84,10 @@ function read(chunks: readonly Buffer[]): Outcome {
   }
 }
 
-const copyOf = (bytes: Buffer): Buffer => Buffer.from(bytes);
+function copyOf(bytes: Buffer): Buffer {
+  return Buffer.from(bytes);
+}
+
 const WHOLE = read([copyOf(STREAM)]);
 
 /** Which message a byte of the stream is in. */

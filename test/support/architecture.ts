@@ -26,6 +26,8 @@ const ZONES: readonly Zone[] = [
   engine('runtime', { zones: ['model'], packages: [] }),
   engine('config', { zones: ['model'], packages: ['yaml', 'zod'] }),
   engine('schedule', { zones: ['model', 'config'], packages: ['croner'] }),
+  // AssemblyScript: nothing else can import it, nor it anything else.
+  engine('encode/kernel', { zones: [], packages: [] }),
   engine('encode', { zones: ['model'], packages: [] }),
   engine('plan', { zones: ['model', 'config', 'encode'], packages: [] }),
   engine('check', { zones: ['model', 'config', 'plan', ...ROOTS], packages: [] }),

@@ -33,6 +33,12 @@ export interface CompiledEncoder {
 export interface RowEncoder {
   /** Encodes one row of `COPY ... TO STDOUT` text format from `bytes[start, end)`, without its newline. Does not keep `bytes`. */
   copyRow(bytes: Buffer, start: number, end: number): void;
+  /**
+   * Encodes rows that stand in `chunk` as whole CopyData messages, from the one at `at` on, until the block has `blockBytes`. Returns where it stopped; a message that it left
+   * is {@link copyRow}'s, if it is a row at all. `chunk` stays as it is until all of it was read.
+   * Facts: https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-COPYDATA
+   */
+  copyMessages(chunk: Buffer, at: number, blockBytes: number): number;
   /** Bytes in the current block. */
   readonly pendingBytes: number;
   /** Rows encoded since the encoder was made. */

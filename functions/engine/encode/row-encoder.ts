@@ -2,14 +2,15 @@ import type { ValueType } from '../model/catalog.ts';
 import { ReplicationError } from '../model/errors.ts';
 import type { EncodedBlock } from '../model/objects.ts';
 import { BLOCK_BYTES } from './block-memory.ts';
-import { ByteWriter, viewOf } from './byte-writer.ts';
+import { ByteWriter, recentViewOf } from './byte-writer.ts';
 import { COPY_FORM, copyFormOf } from './copy-field.ts';
 import { copyLargeText } from './copy-scalars.ts';
 import { fieldEnd, isNull, pushUnescaped } from './copy-text.ts';
 import type { CompiledEncoder, FieldShape, RowEncoder, RowShape } from './encode.ts';
 import { fieldOfInvalidUtf8 } from './invalid-utf8.ts';
-import { RowProgram } from './row-program.ts';
-import type { RowField, RowTarget } from './row-program.ts';
+import type { KernelField, KernelProgram } from './kernel-program.ts';
+import { isKernelTail, kernelProgramOf, MOST_ROW_BYTES, mostKernelRowBytes, rowKernel } from './row-kernel.ts';
+import type { KernelCaller, RowKernel } from './row-kernel.ts';
 import { RowTail } from './row-tail.ts';
 import { UnreadableValueError } from './unreadable-value.ts';
 import { nullOf, valueWriter } from './value-writer.ts';
@@ -17,23 +18,24 @@ import type { ValueForm, ValueWriter } from './value-writer.ts';
 
 export type { CompiledEncoder } from './encode.ts';
 
-/** Rows beyond this size are written field by field with room for each: six times a huge row is never reserved. */
-const LARGE_ROW_BYTES = 16 * 1024;
-const NOTHING = viewOf(Buffer.alloc(0));
-
 /**
  * Compiles the encoder of one table's rows. `stream` is the stream's id, for errors.
  * The result depends on the shape alone: all ranges and batches of a table share it.
  */
 export function compileRowEncoder(shape: RowShape, context: { readonly stream: string }): CompiledEncoder {
   const fields = shape.fields.map((field, index) => plan(field, index, shape));
-  const compiled: CompiledRow = { stream: context.stream, fields, program: new RowProgram(fields) };
+  const compiled: CompiledRow = {
+    stream: context.stream,
+    fields,
+    program: kernelProgramOf(fields),
+    keyBytes: fields.reduce((sum, { key }) => sum + key.length, 0),
+  };
   return {
     open: (system) => new CopyEncoder(compiled, new RowTail(system, { rowId: shape.rowId, first: fields.length === 0 })),
   };
 }
 
-interface PlannedField extends RowField {
+interface PlannedField extends KernelField {
   readonly name: string;
   readonly type: ValueType;
   readonly write: ValueWriter;
@@ -42,7 +44,9 @@ interface PlannedField extends RowField {
 interface CompiledRow {
   readonly stream: string;
   readonly fields: readonly PlannedField[];
-  readonly program: RowProgram;
+  /** Undefined: too large for the kernel. */
+  readonly program: KernelProgram | undefined;
+  readonly keyBytes: number;
 }
 
 function plan(field: FieldShape, index: number, form: ValueForm): PlannedField {
@@ -56,79 +60,93 @@ function plan(field: FieldShape, index: number, form: ValueForm): PlannedField {
   };
 }
 
-class CopyEncoder implements RowEncoder, RowTarget {
+class CopyEncoder implements RowEncoder {
   rows = 0;
-  readonly out: ByteWriter;
+  readonly #out: ByteWriter;
   readonly #row: CompiledRow;
-  readonly #program: RowProgram;
   readonly #tail: RowTail;
-  readonly #reserve: number;
+  /** Undefined: rows go by field. */
+  readonly #kernel: { readonly kernel: RowKernel; readonly caller: KernelCaller } | undefined;
+  /** What a row has besides its values. */
+  readonly #constantBytes: number;
   #blockRows = 0;
-  #source: Buffer | undefined;
-  #view: DataView = NOTHING;
 
   constructor(row: CompiledRow, tail: RowTail) {
     this.#row = row;
-    this.#program = row.program;
     this.#tail = tail;
-    this.#reserve = row.program.maxConstantBytes + tail.maxBytes;
-    // A block, and behind it the most that one row below LARGE_ROW_BYTES needs: ordinary blocks never grow.
-    this.out = new ByteWriter(BLOCK_BYTES + LARGE_ROW_BYTES * 6 + this.#reserve);
+    this.#constantBytes = row.keyBytes + tail.text.length;
+    const { program } = row;
+    if (program !== undefined && isKernelTail(tail)) {
+      const caller: KernelCaller = {
+        program,
+        tail,
+        writeGeneral: (index, bytes, start, stop, out) => this.#writeGeneral(index, bytes, start, stop, out),
+      };
+      this.#kernel = { kernel: rowKernel(), caller };
+    }
+    // A block, and behind it the most that one row of the kernel needs: ordinary blocks never grow.
+    this.#out = new ByteWriter(BLOCK_BYTES + mostKernelRowBytes(program, tail));
   }
 
   get pendingBytes(): number {
-    return this.out.length;
+    return this.#out.length;
+  }
+
+  copyMessages(chunk: Buffer, at: number, blockBytes: number): number {
+    if (this.#kernel === undefined) return at;
+    const { kernel, caller } = this.#kernel;
+    let i = at;
+    for (let missing = blockBytes - this.#out.length; missing > 0; missing = blockBytes - this.#out.length) {
+      if (!kernel.runChunk(caller, chunk, i, missing)) break;
+      i = kernel.stoppedAt;
+      this.#append(kernel);
+    }
+    return i;
   }
 
   copyRow(bytes: Buffer, start: number, end: number): void {
-    const { out } = this;
-    const before = out.length;
-    if (end - start > LARGE_ROW_BYTES || !this.#writeFast(bytes, start, end)) {
-      out.length = before;
-      out.scratch.clear();
-      this.#writeByField(bytes, start, end);
+    if (this.#kernel !== undefined && end - start <= MOST_ROW_BYTES) {
+      const { kernel, caller } = this.#kernel;
+      if (kernel.runRow(caller, bytes, start, end)) {
+        this.#append(kernel);
+        return;
+      }
     }
-    this.#tail.write(out);
+    this.#writeByField(bytes, start, end);
+    this.#tail.write(this.#out);
     this.rows++;
     this.#blockRows++;
   }
 
   take(): EncodedBlock {
-    const block = { bytes: this.out.take(), rows: this.#blockRows };
+    const block = { bytes: this.#out.take(), rows: this.#blockRows };
     this.#blockRows = 0;
-    this.#source = undefined;
-    this.#view = NOTHING;
     const index = fieldOfInvalidUtf8(block.bytes);
     if (index >= 0) throw this.#unreadable(index);
     return block;
   }
 
-  writeGeneral(index: number, bytes: Buffer, start: number, end: number): number {
-    const field = this.#row.fields[index];
-    if (field === undefined) return -1;
-    const stop = fieldEnd(bytes, start, end);
-    this.#writeField(field, bytes, start, stop);
-    this.out.reserve((end - stop) * 6 + this.#reserve);
-    return stop;
+  #append({ written, rows }: RowKernel): void {
+    const out = this.#out;
+    out.reserve(written.length);
+    out.bytes.set(written, out.length);
+    out.length += written.length;
+    this.rows += rows;
+    this.#blockRows += rows;
   }
 
-  /** False if something in the row is not as it should be: the way field by field finds out which field. */
-  #writeFast(bytes: Buffer, start: number, end: number): boolean {
-    this.out.reserve((end - start) * 6 + this.#reserve);
-    try {
-      return this.#program.run(this, bytes, this.#viewOf(bytes), start, end) === end;
-    } catch (error) {
-      if (error instanceof UnreadableValueError) return false;
-      throw error;
-    }
+  #writeGeneral(index: number, bytes: Buffer, start: number, stop: number, out: ByteWriter): void {
+    const field = this.#row.fields[index];
+    if (field === undefined) throw new UnreadableValueError();
+    writeField(field, bytes, start, stop, out);
   }
 
   #writeByField(bytes: Buffer, start: number, end: number): void {
-    const { out } = this;
+    const out = this.#out;
     const { fields } = this.#row;
     const before = out.length;
     // JSON is hardly longer than COPY text: one allocation serves most large rows, and growth the others.
-    out.reserve(end - start + ((end - start) >> 4) + this.#reserve);
+    out.reserve(end - start + ((end - start) >> 4) + this.#constantBytes);
     if (fields.length === 0 && start !== end) throw this.#unreadable(0);
     let i = start;
     for (const [index, field] of fields.entries()) {
@@ -136,7 +154,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
       const stop = fieldEnd(bytes, i, end);
       try {
         if (isNull(bytes, i, stop)) out.writeAscii(field.null);
-        else this.#writeField(field, bytes, i, stop);
+        else writeField(field, bytes, i, stop, out);
         if (index === fields.length - 1 ? stop !== end : stop >= end) throw new UnreadableValueError();
       } catch (error) {
         out.length = before;
@@ -146,35 +164,7 @@ class CopyEncoder implements RowEncoder, RowTarget {
       i = stop + 1;
     }
     out.scratch.clear();
-    out.reserve(this.#reserve);
-  }
-
-  #writeField(field: PlannedField, bytes: Buffer, start: number, stop: number): void {
-    const { out } = this;
-    if (field.copyForm === COPY_FORM.text) {
-      copyLargeText(bytes, this.#viewOf(bytes), start, stop, out);
-      return;
-    }
-    // bytea is `\\x` and hex digits here: leaving out the first byte is all that its escapes need.
-    if (field.type.kind === 'bytea' && bytes[start] === 0x5c && start < stop) {
-      field.write(bytes, start + 1, stop, out);
-      return;
-    }
-    const { scratch } = out;
-    const from = scratch.top;
-    const length = pushUnescaped(bytes, start, stop, scratch);
-    if (length < 0) field.write(bytes, start, stop, out);
-    else field.write(scratch.bytes, from, from + length, out);
-    scratch.top = from;
-  }
-
-  /** One view for all rows of a chunk. */
-  #viewOf(bytes: Buffer): DataView {
-    if (bytes !== this.#source) {
-      this.#source = bytes;
-      this.#view = viewOf(bytes);
-    }
-    return this.#view;
+    out.reserve(this.#constantBytes);
   }
 
   #unreadable(index: number, cause?: UnreadableValueError): ReplicationError {
@@ -182,4 +172,23 @@ class CopyEncoder implements RowEncoder, RowTarget {
     const details = { column: field?.name ?? '', stream: this.#row.stream, type: field?.type.name ?? 'row' };
     return new ReplicationError('value-unreadable', details, { cause });
   }
+}
+
+/** Writes a field that is not NULL, of any size, in the general way. */
+function writeField(field: PlannedField, bytes: Buffer, start: number, stop: number, out: ByteWriter): void {
+  if (field.copyForm === COPY_FORM.text) {
+    copyLargeText(bytes, recentViewOf(bytes), start, stop, out);
+    return;
+  }
+  // bytea is `\\x` and hex digits here: leaving out the first byte is all that its escapes need.
+  if (field.type.kind === 'bytea' && bytes[start] === 0x5c && start < stop) {
+    field.write(bytes, start + 1, stop, out);
+    return;
+  }
+  const { scratch } = out;
+  const from = scratch.top;
+  const length = pushUnescaped(bytes, start, stop, scratch);
+  if (length < 0) field.write(bytes, start, stop, out);
+  else field.write(scratch.bytes, from, from + length, out);
+  scratch.top = from;
 }

@@ -13,24 +13,25 @@ const ORDINAL_DIGITS = 12;
 export class RowTail {
   /** Bytes that one tail takes, and what writing it may overshoot. */
   readonly maxBytes: number;
-  readonly #text: Buffer;
+  /** What is written, with the ordinal of the row before. */
+  readonly text: Buffer;
   /** Where the last digit of the ordinal is; -1 without a UUID. */
-  readonly #lastDigit: number;
+  readonly lastDigit: number;
 
   /** `first`: nothing stands before the tail, not even the opening brace. */
   constructor(system: SystemColumns, options: { readonly rowId: boolean; readonly first: boolean }) {
     const members = system.map(({ name, json }) => `${JSON.stringify(name)}:${json}`);
     if (options.rowId) members.push(`"__sdc_primary_key":"${firstRowId()}"`);
     const separator = options.first || members.length === 0 ? '' : ',';
-    this.#text = Buffer.from(`${options.first ? '{' : ''}${separator}${members.join(',')}}\n`);
-    this.maxBytes = this.#text.length;
-    this.#lastDigit = options.rowId ? this.#text.length - '"}\n'.length - 1 : -1;
+    this.text = Buffer.from(`${options.first ? '{' : ''}${separator}${members.join(',')}}\n`);
+    this.maxBytes = this.text.length;
+    this.lastDigit = options.rowId ? this.text.length - '"}\n'.length - 1 : -1;
   }
 
   /** Appends the tail; its room is reserved. */
   write(out: ByteWriter): void {
-    const text = this.#text;
-    if (this.#lastDigit >= 0) countUp(text, this.#lastDigit);
+    const text = this.text;
+    if (this.lastDigit >= 0) countUp(text, this.lastDigit);
     out.bytes.set(text, out.length);
     out.length += text.length;
   }

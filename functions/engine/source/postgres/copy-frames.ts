@@ -5,6 +5,13 @@ export interface FrameReader {
    * given is changed. False: stop after it.
    */
   row(bytes: Buffer, start: number, end: number): boolean;
+  /**
+   * Takes rows that stand in `chunk` as whole CopyData messages, from the one at `at` on, all at once, where it can. Returns where it stopped: `at`, where the next one is for
+   * {@link row} or {@link message}.
+   */
+  rows?(chunk: Buffer, at: number): number;
+  /** Whether {@link rows} stopped because there is enough; then nothing more is read. */
+  readonly hasEnough?: boolean;
   /** Any other message, header included. False: stop after it; the caller has the bytes behind it. */
   message(type: number, bytes: Buffer): boolean;
 }
@@ -73,6 +80,11 @@ export class CopyFrames {
     const isText = this.#isText;
     const end = chunk.length;
     while (at + HEADER_BYTES <= end) {
+      if (reader.rows !== undefined) {
+        at = reader.rows(chunk, at);
+        if (reader.hasEnough === true) return at;
+        if (at + HEADER_BYTES > end) break;
+      }
       const type = chunk[at] ?? 0;
       const length = checkedLength(chunk, at);
       const next = at + 1 + length;

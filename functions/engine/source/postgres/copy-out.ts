@@ -48,9 +48,9 @@ export async function copyOut(
     await stopping;
     if (failures.length > 0) throw clientFailure(failures[0], connection);
     if (reader.serverError !== undefined) throw connection.fail(reader.serverError, statement.stream);
-    if (reader.rowsSent !== reader.rows) throw violation('another number of rows than it says', connection);
+    if (reader.rowsSent !== reader.rowsArrived) throw violation('another number of rows than it says', connection);
     if (encoder.pendingBytes > 0) await unlessAborted(out.write(encoder.take()), signal);
-    return { rows: reader.rows };
+    return { rows: reader.rowsArrived };
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

@@ -18,7 +18,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
   /** What the server, or the loss of the connection, put an end to the COPY with. */
   serverError: Error | undefined;
   /** Rows that arrived. */
-  rows = 0;
+  rowsArrived = 0;
   /** Rows that the server says it sent; undefined until it does. */
   rowsSent: number | undefined;
 
@@ -74,7 +74,7 @@ export class CopyReader implements pg.Submittable, FrameReader {
 
   row(bytes: Buffer, start: number, end: number): boolean {
     if (this.#state !== 'copying') throw new FrameViolation('a row outside of a COPY');
-    this.rows += 1;
+    this.rowsArrived += 1;
     if (this.#isDiscarding) return true;
     try {
       this.#encoder.copyRow(bytes, start, end);
@@ -83,6 +83,23 @@ export class CopyReader implements pg.Submittable, FrameReader {
       return true;
     }
     return this.#encoder.pendingBytes < this.#blockBytes;
+  }
+
+  rows(chunk: Buffer, at: number): number {
+    if (this.#state !== 'copying' || this.#isDiscarding) return at;
+    const before = this.#encoder.rows;
+    try {
+      return this.#encoder.copyMessages(chunk, at, this.#blockBytes);
+    } catch (error) {
+      this.#fail(error);
+      return at;
+    } finally {
+      this.rowsArrived += this.#encoder.rows - before;
+    }
+  }
+
+  get hasEnough(): boolean {
+    return !this.#isDiscarding && this.#encoder.pendingBytes >= this.#blockBytes;
   }
 
   message(type: number, bytes: Buffer): boolean {

@@ -1,0 +1,284 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { FieldShape, RowEncoder, RowShape } from '../../functions/engine/encode/encode.ts';
+import { compileRowEncoder } from '../../functions/engine/encode/row-encoder.ts';
+import { CopyFrames } from '../../functions/engine/source/postgres/copy-frames.ts';
+import { anyText } from './any-text.ts';
+import { shapeOf } from './encode-rows.ts';
+
+/** Too much for the kernel's memory: all rows of such an encoder go by field. */
+const TOO_MUCH = [{ name: 'filler', json: `"${'x'.repeat(9_000)}"` }];
+
+const FIELDS: readonly FieldShape[] = [
+  { name: 'n', type: { kind: 'number', name: 'numeric' } },
+  { name: 't', type: { kind: 'text', name: 'text' } },
+  { name: 'ok', type: { kind: 'boolean', name: 'bool' } },
+  { name: 'at', type: { kind: 'timestamptz', name: 'timestamptz' } },
+  { name: 'local "x"', type: { kind: 'timestamp', name: 'timestamp' } },
+  { name: 'day', type: { kind: 'date', name: 'date' } },
+  { name: 'list', type: { kind: 'array', name: '_text', element: { kind: 'text', name: 'text' }, delimiter: ',' } },
+  { name: 'raw', type: { kind: 'bytea', name: 'bytea' } },
+  { name: 'more', type: { kind: 'text', name: 'varchar' } },
+];
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\b': String.raw`\b`,
+  '\f': String.raw`\f`,
+  '\n': String.raw`\n`,
+  '\r': String.raw`\r`,
+  '\t': String.raw`\t`,
+  '\v': String.raw`\v`,
+  '\\': '\\\\',
+};
+
+/** Text as COPY TO writes it. */
+function copyTextOf(value: string): string {
+  return value.replaceAll(/[\b\f\n\r\t\v\\]/g, (c) => ESCAPES[c] ?? c);
+}
+
+const digits = (from: number, to: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...Array.from('0123456789')), minLength: from, maxLength: to });
+const NUMBER = fc.oneof(
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }).map(String),
+  fc.tuple(fc.constantFrom('', '-'), digits(1, 40), fc.constantFrom('', '.'), digits(0, 40)).map((parts) => parts.join('')),
+  fc.double().map(String),
+  fc.constantFrom('NaN', 'Infinity', '-Infinity', '1e+20', '1.5e-07', '1e', '-', '.5', '00', '0', '-0', '1.', 'e5', '1E5'),
+);
+const DATE = fc
+  .tuple(digits(4, 5), digits(2, 2), digits(2, 2), fc.constantFrom('', '', '', ' BC'))
+  .map(([year, month, day, era]) => `${year}-${month}-${day}${era}`);
+const TIMESTAMP = fc
+  .tuple(DATE, digits(2, 2), digits(2, 2), digits(2, 2), fc.constantFrom('', '.'), digits(0, 7))
+  .map(([date, hour, minute, second, point, fraction]) => `${date} ${hour}:${minute}:${second}${point}${fraction}`);
+const PLAIN = fc.string({ unit: fc.constantFrom(...Array.from('abc xyz')), maxLength: 80 });
+const TEXT = fc.oneof(PLAIN, anyText, fc.string({ unit: 'grapheme', maxLength: 60 }), fc.constant('z'.repeat(5_000)));
+const orNull = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.oneof({ weight: 5, arbitrary: value }, { weight: 1, arbitrary: fc.constant(String.raw`\N`) });
+const ROW = fc
+  .tuple(
+    orNull(NUMBER),
+    orNull(TEXT.map(copyTextOf)),
+    orNull(fc.constantFrom('t', 'f')),
+    orNull(
+      fc.oneof(
+        TIMESTAMP.map((text) => `${text}+00`),
+        fc.constantFrom('infinity', '-infinity', '2020-01-01 00:00:00+01'),
+      ),
+    ),
+    orNull(fc.oneof(TIMESTAMP, fc.constant('infinity'))),
+    orNull(fc.oneof(DATE, fc.constant('infinity'))),
+    orNull(fc.array(PLAIN, { maxLength: 4 }).map((list) => copyTextOf(`{${list.map((text) => `"${text}"`).join(',')}}`))),
+    orNull(digits(0, 20).map((hex) => String.raw`\\x` + hex.padEnd(hex.length + (hex.length % 2), '0'))),
+    orNull(TEXT.map(copyTextOf)),
+  )
+  .map((values) => values.join('\t'));
+
+/** A record without its end, which encoders do not share; or that there is none. */
+function outcomesOf(encoder: RowEncoder, end: string, rows: readonly string[]): readonly string[] {
+  return rows.map((row) => {
+    const bytes = Buffer.from(`noise${row}\tnoise`);
+    try {
+      encoder.copyRow(bytes, 5, bytes.length - 6);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    const line = encoder.take().bytes.toString();
+    expect(line.endsWith(end)).toBe(true);
+    return line.slice(0, -end.length);
+  });
+}
+
+function messagesOf(rows: readonly string[]): Buffer {
+  return Buffer.concat(
+    rows.map((row) => {
+      const body = Buffer.from(`${row}\n`);
+      const header = Buffer.alloc(5, 'd');
+      header.writeInt32BE(body.length + 4, 1);
+      return Buffer.concat([header, body]);
+    }),
+  );
+}
+
+/** Reads messages as a COPY does, a block at a time. */
+function readAtOnce(
+  encoder: RowEncoder,
+  chunks: readonly Buffer[],
+  blockBytes: number,
+): { readonly text: string; readonly blocks: readonly number[] } {
+  const blocks: number[] = [];
+  let text = '';
+  const take = (): void => {
+    const { bytes } = encoder.take();
+    blocks.push(bytes.length);
+    text += bytes.toString();
+  };
+  const frames = new CopyFrames({
+    row: (bytes, start, end) => {
+      encoder.copyRow(bytes, start, end);
+      return encoder.pendingBytes < blockBytes;
+    },
+    rows: (chunk, at) => encoder.copyMessages(chunk, at, blockBytes),
+    get hasEnough() {
+      return encoder.pendingBytes >= blockBytes;
+    },
+    message: () => {
+      throw new Error('there is none');
+    },
+  });
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      at = frames.read(chunk, at);
+      if (encoder.pendingBytes >= blockBytes) take();
+    }
+  }
+  if (encoder.pendingBytes > 0) take();
+  return { text, blocks };
+}
+
+function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
+  const cuts = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  return cuts.slice(1).map((end, index) => Buffer.from(bytes.subarray(cuts[index], end)));
+}
+
+test('the committed code of the kernel is what its sources compile to', () => {
+  const root = join(import.meta.dirname, '../..');
+  expect(() =>
+    execFileSync(process.execPath, ['scripts/build-kernel.mjs', '--check'], { cwd: root, stdio: 'pipe' }),
+  ).not.toThrow();
+});
+
+describe.each(['default', 'stitch'] as const)('in the %s profile', (profile) => {
+  const shape: RowShape = shapeOf(FIELDS, { profile });
+
+  test('usual rows of any kind of value are taken by the kernel', () => {
+    const usual = [
+      '-12.5e-3',
+      'te"xt',
+      'f',
+      '2026-11-23 05:00:00.25+00',
+      '2026-11-23 05:00:00',
+      '2026-11-23',
+      '{a}',
+      String.raw`\\x00`,
+      '',
+    ];
+    const bytes = messagesOf([usual.join('\t'), FIELDS.map(() => String.raw`\N`).join('\t'), usual.join('\t')]);
+
+    expect(compileRowEncoder(shape, { stream: 's' }).open([]).copyMessages(bytes, 0, 1e9)).toBe(bytes.length);
+  });
+
+  test('any row is the same by the kernel as by field, or the same error', () => {
+    const kernel = compileRowEncoder(shape, { stream: 's' }).open([]);
+    const byField = compileRowEncoder(shape, { stream: 's' }).open(TOO_MUCH);
+    fc.assert(
+      fc.property(fc.array(ROW, { minLength: 1, maxLength: 5 }), (rows) => {
+        expect(outcomesOf(kernel, '}\n', rows)).toEqual(outcomesOf(byField, `,"filler":${TOO_MUCH[0]?.json ?? ''}}\n`, rows));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe('rows that are read all at once', () => {
+  const shape = shapeOf([FIELDS[0], FIELDS[1], FIELDS[3], FIELDS[6]].filter((field) => field !== undefined));
+  const row = (n: number): string =>
+    [
+      n % 7 === 0 ? 'NaN' : String(n * 7_919),
+      n % 50 === 0 ? 'w'.repeat(17_000 + n) : n % 11 === 0 ? String.raw`\n"\\` : `text of row ${n} ${'.'.repeat(n % 90)}`,
+      n % 13 === 0 ? 'infinity' : `2026-11-${10 + (n % 19)} 08:12:00.${100 + (n % 900)}+00`,
+      n % 3 === 0 ? String.raw`\N` : `{a,"b ${n}"}`,
+    ].join('\t');
+  const rows = Array.from({ length: 3_000 }, (_, n) => row(n));
+  const messages = messagesOf(rows);
+  const open = (options: Partial<RowShape> = {}): RowEncoder =>
+    compileRowEncoder({ ...shape, ...options }, { stream: 's' }).open([{ name: '_sdc_sequence', json: '42' }]);
+  const expected = ((): string => {
+    const encoder = compileRowEncoder(shape, { stream: 's' }).open(TOO_MUCH);
+    for (const text of rows) encoder.copyRow(Buffer.from(text), 0, Buffer.byteLength(text));
+    return encoder
+      .take()
+      .bytes.toString()
+      .replaceAll(`"filler":${TOO_MUCH[0]?.json ?? ''}`, '"_sdc_sequence":42');
+  })();
+
+  test.each([1, 1_000, 60_000, 300_000, 50_000_000])(
+    'are those that are read one by one, in blocks of %i bytes',
+    (blockBytes) => {
+      const whole = readAtOnce(open(), [messages], blockBytes);
+
+      expect(whole.text === expected).toBe(true);
+      // One row more than wanted, at most: the largest has 20,000 bytes.
+      for (const bytes of whole.blocks) expect(bytes).toBeLessThan(blockBytes + 21_000);
+    },
+  );
+
+  test('are the same wherever chunks end', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 60 }), fc.integer({ min: 1, max: 200_000 }), (places, blockBytes) => {
+        const encoder = open();
+
+        expect(readAtOnce(encoder, cut(messages, places), blockBytes).text === expected).toBe(true);
+        expect(encoder.rows).toBe(rows.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('of several tables in turns do not mix', () => {
+    const encoders = [open(), compileRowEncoder(shapeOf([...shape.fields].reverse()), { stream: 'r' }).open([])];
+    const reversed = rows.map((text) => text.split('\t').reverse().join('\t'));
+    const sources = [cut(messages, [90_000, 200_000, 500_000]), cut(messagesOf(reversed), [70_000, 300_000, 600_000])];
+    const texts: [string, string] = ['', ''];
+    const frames = encoders.map(
+      (encoder) =>
+        new CopyFrames({
+          row: (bytes, start, end) => {
+            encoder.copyRow(bytes, start, end);
+            return true;
+          },
+          rows: (chunk, at) => encoder.copyMessages(chunk, at, 1e9),
+          message: () => false,
+        }),
+    );
+
+    for (let turn = 0; turn < 4; turn++) {
+      for (const index of [0, 1] as const) {
+        frames[index]?.read(sources[index]?.[turn] ?? Buffer.alloc(0), 0);
+        texts[index] += encoders[index]?.take().bytes.toString() ?? '';
+      }
+    }
+
+    expect(texts[0] === expected).toBe(true);
+    const backwards = texts[1].trimEnd().split('\n');
+    expect(backwards.map((line) => Object.entries(JSON.parse(line) as object).reverse())).toEqual(
+      expected
+        .trimEnd()
+        .split('\n')
+        .map((line) => Object.entries(JSON.parse(line) as object).slice(0, 4)),
+    );
+  });
+
+  test('have UUIDs that count on from row to row, whichever way each goes', () => {
+    const { text } = readAtOnce(open({ rowId: true }), cut(messages, [1_000, 77_777, 400_000]), 100_000);
+
+    const ids = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { __sdc_primary_key: string }).__sdc_primary_key);
+    const last = ids.map((id) => Number.parseInt(id.slice(-12), 16));
+    expect(last).toEqual(rows.map((_, index) => (last[0] ?? 0) + index));
+    expect(new Set(ids.map((id) => id.slice(0, -12))).size).toBe(1);
+  });
+
+  test('stop before the one that cannot be read, and it is named', () => {
+    const encoder = open();
+    const bytes = messagesOf([row(1), row(2).replace(/^\d+/, 'x'), row(3)]);
+
+    const stopped = encoder.copyMessages(bytes, 0, 1e9);
+
+    expect([encoder.rows, stopped]).toEqual([1, messagesOf([row(1)]).length]);
+    expect(() => readAtOnce(encoder, [bytes], 1e9)).toThrow('column "n" of s');
+  });
+});
