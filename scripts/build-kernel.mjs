@@ -1,18 +1,18 @@
-// Compiles the AssemblyScript of functions/engine/encode/kernel into functions/engine/encode/row-kernel-code.ts; with --check it only says whether that file is up to date.
+// Compiles the AssemblyScript of functions/engine/encode/kernel into functions/engine/encode/kernel-code.ts; with --check it only says whether that file is up to date.
 import { readFile, writeFile } from 'node:fs/promises';
 import asc from 'assemblyscript/asc';
 
 const FOLDER = 'functions/engine/encode/kernel';
-const TARGET = new URL('../functions/engine/encode/row-kernel-code.ts', import.meta.url);
+const TARGET = new URL('../functions/engine/encode/kernel-code.ts', import.meta.url);
 
 /** The module as the sources make it. */
 async function compile() {
   let binary;
   const { error, stderr } = await asc.main(
     [
-      `${FOLDER}/rows.ts`,
+      `${FOLDER}/kernel.ts`,
       '--outFile',
-      'rows.wasm',
+      'kernel.wasm',
       '--runtime',
       'stub',
       '--enable',
@@ -32,12 +32,12 @@ async function compile() {
 }
 
 const text = `/** WebAssembly, base64: made of \`kernel/\` by \`npm run kernel\`. */
-export const ROW_KERNEL_CODE =
+export const KERNEL_CODE =
   '${(await compile()).toString('base64')}';
 `;
 if (process.argv.includes('--check')) {
   if ((await readFile(TARGET, 'utf8')) !== text) {
-    console.error('row-kernel-code.ts is not what kernel/ compiles to: npm run kernel');
+    console.error('kernel-code.ts is not what kernel/ compiles to: npm run kernel');
     process.exit(1);
   }
 } else await writeFile(TARGET, text);

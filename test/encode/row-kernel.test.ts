@@ -2,77 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FieldShape, RowEncoder, RowShape } from '../../functions/engine/encode/encode.ts';
+import type { RowEncoder, RowShape } from '../../functions/engine/encode/encode.ts';
 import { compileRowEncoder } from '../../functions/engine/encode/row-encoder.ts';
 import { CopyFrames } from '../../functions/engine/source/postgres/copy-frames.ts';
-import { anyText } from './any-text.ts';
+import { ANY_FIELDS, ANY_VALUES, copyTextOf, TOO_MUCH } from './any-row.ts';
 import { shapeOf } from './encode-rows.ts';
 
-/** Too much for the kernel's memory: all rows of such an encoder go by field. */
-const TOO_MUCH = [{ name: 'filler', json: `"${'x'.repeat(9_000)}"` }];
-
-const FIELDS: readonly FieldShape[] = [
-  { name: 'n', type: { kind: 'number', name: 'numeric' } },
-  { name: 't', type: { kind: 'text', name: 'text' } },
-  { name: 'ok', type: { kind: 'boolean', name: 'bool' } },
-  { name: 'at', type: { kind: 'timestamptz', name: 'timestamptz' } },
-  { name: 'local "x"', type: { kind: 'timestamp', name: 'timestamp' } },
-  { name: 'day', type: { kind: 'date', name: 'date' } },
-  { name: 'list', type: { kind: 'array', name: '_text', element: { kind: 'text', name: 'text' }, delimiter: ',' } },
-  { name: 'raw', type: { kind: 'bytea', name: 'bytea' } },
-  { name: 'more', type: { kind: 'text', name: 'varchar' } },
-];
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\b': String.raw`\b`,
-  '\f': String.raw`\f`,
-  '\n': String.raw`\n`,
-  '\r': String.raw`\r`,
-  '\t': String.raw`\t`,
-  '\v': String.raw`\v`,
-  '\\': '\\\\',
-};
-
-/** Text as COPY TO writes it. */
-function copyTextOf(value: string): string {
-  return value.replaceAll(/[\b\f\n\r\t\v\\]/g, (c) => ESCAPES[c] ?? c);
-}
-
-const digits = (from: number, to: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...Array.from('0123456789')), minLength: from, maxLength: to });
-const NUMBER = fc.oneof(
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }).map(String),
-  fc.tuple(fc.constantFrom('', '-'), digits(1, 40), fc.constantFrom('', '.'), digits(0, 40)).map((parts) => parts.join('')),
-  fc.double().map(String),
-  fc.constantFrom('NaN', 'Infinity', '-Infinity', '1e+20', '1.5e-07', '1e', '-', '.5', '00', '0', '-0', '1.', 'e5', '1E5'),
-);
-const DATE = fc
-  .tuple(digits(4, 5), digits(2, 2), digits(2, 2), fc.constantFrom('', '', '', ' BC'))
-  .map(([year, month, day, era]) => `${year}-${month}-${day}${era}`);
-const TIMESTAMP = fc
-  .tuple(DATE, digits(2, 2), digits(2, 2), digits(2, 2), fc.constantFrom('', '.'), digits(0, 7))
-  .map(([date, hour, minute, second, point, fraction]) => `${date} ${hour}:${minute}:${second}${point}${fraction}`);
-const PLAIN = fc.string({ unit: fc.constantFrom(...Array.from('abc xyz')), maxLength: 80 });
-const TEXT = fc.oneof(PLAIN, anyText, fc.string({ unit: 'grapheme', maxLength: 60 }), fc.constant('z'.repeat(5_000)));
-const orNull = (value: fc.Arbitrary<string>): fc.Arbitrary<string> =>
-  fc.oneof({ weight: 5, arbitrary: value }, { weight: 1, arbitrary: fc.constant(String.raw`\N`) });
+/** Rows of COPY text. */
 const ROW = fc
-  .tuple(
-    orNull(NUMBER),
-    orNull(TEXT.map(copyTextOf)),
-    orNull(fc.constantFrom('t', 'f')),
-    orNull(
-      fc.oneof(
-        TIMESTAMP.map((text) => `${text}+00`),
-        fc.constantFrom('infinity', '-infinity', '2020-01-01 00:00:00+01'),
-      ),
-    ),
-    orNull(fc.oneof(TIMESTAMP, fc.constant('infinity'))),
-    orNull(fc.oneof(DATE, fc.constant('infinity'))),
-    orNull(fc.array(PLAIN, { maxLength: 4 }).map((list) => copyTextOf(`{${list.map((text) => `"${text}"`).join(',')}}`))),
-    orNull(digits(0, 20).map((hex) => String.raw`\\x` + hex.padEnd(hex.length + (hex.length % 2), '0'))),
-    orNull(TEXT.map(copyTextOf)),
-  )
+  .tuple(...ANY_VALUES.map((value) => fc.option(value.map(copyTextOf), { freq: 5, nil: String.raw`\N` })))
   .map((values) => values.join('\t'));
 
 /** A record without its end, which encoders do not share; or that there is none. */
@@ -150,7 +88,7 @@ test('the committed code of the kernel is what its sources compile to', () => {
 });
 
 describe.each(['default', 'stitch'] as const)('in the %s profile', (profile) => {
-  const shape: RowShape = shapeOf(FIELDS, { profile });
+  const shape: RowShape = shapeOf(ANY_FIELDS, { profile });
 
   test('usual rows of any kind of value are taken by the kernel', () => {
     const usual = [
@@ -164,7 +102,7 @@ describe.each(['default', 'stitch'] as const)('in the %s profile', (profile) => 
       String.raw`\\x00`,
       '',
     ];
-    const bytes = messagesOf([usual.join('\t'), FIELDS.map(() => String.raw`\N`).join('\t'), usual.join('\t')]);
+    const bytes = messagesOf([usual.join('\t'), ANY_FIELDS.map(() => String.raw`\N`).join('\t'), usual.join('\t')]);
 
     expect(compileRowEncoder(shape, { stream: 's' }).open([]).copyMessages(bytes, 0, 1e9)).toBe(bytes.length);
   });
@@ -182,7 +120,7 @@ describe.each(['default', 'stitch'] as const)('in the %s profile', (profile) => 
 });
 
 describe('rows that are read all at once', () => {
-  const shape = shapeOf([FIELDS[0], FIELDS[1], FIELDS[3], FIELDS[6]].filter((field) => field !== undefined));
+  const shape = shapeOf([ANY_FIELDS[0], ANY_FIELDS[1], ANY_FIELDS[3], ANY_FIELDS[6]].filter((field) => field !== undefined));
   const row = (n: number): string =>
     [
       n % 7 === 0 ? 'NaN' : String(n * 7_919),

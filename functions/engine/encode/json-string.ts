@@ -1,3 +1,4 @@
+import { recentViewOf } from './byte-writer.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { UnreadableValueError } from './unreadable-value.ts';
 
@@ -26,33 +27,24 @@ for (const [byte, letter] of [
 const SAME_IN_COPY_AND_JSON = new Uint8Array(256);
 for (const letter of 'bfnrt\\') SAME_IN_COPY_AND_JSON[letter.charCodeAt(0)] = 1;
 
-/** Writes plain UTF-8 text as a JSON string. */
+/** Writes plain UTF-8 text of any size as a JSON string. */
 export function writeString(bytes: Buffer, start: number, end: number, out: ByteWriter): void {
-  let i = start;
+  const view = recentViewOf(bytes);
   out.writeByte(QUOTE);
-  do {
+  for (let i = start; i < end; i += CHUNK) {
     const stop = Math.min(end, i + CHUNK);
-    out.reserve((stop - i) * 6 + 1);
-    const target = out.bytes;
-    let o = out.length;
-    for (; i < stop; i++) {
-      const c = bytes[i] ?? 0;
-      if (c >= 0x20 && c !== QUOTE && c !== BACKSLASH) target[o++] = c;
-      else o = writeEscape(target, o, c);
-    }
-    out.length = o;
-  } while (i < end);
+    // What four bytes at once overshoot included.
+    out.reserve((stop - i) * 6 + 4);
+    writeRun(bytes, view, i, stop, out);
+  }
   out.writeByte(QUOTE);
 }
 
-/**
- * {@link writeString} for a source whose memory `view` shows, four bytes at once as in `copyRun`. Six bytes for each of the source and six more must be reserved.
- */
-export function writeStringReserved(bytes: Buffer, view: DataView, start: number, end: number, out: ByteWriter): void {
+/** Four bytes at once, as in `copyRun`. */
+function writeRun(bytes: Buffer, view: DataView, start: number, end: number, out: ByteWriter): void {
   const target = out.bytes;
   const targetView = out.view;
   let o = out.length;
-  target[o++] = QUOTE;
   let i = start;
   while (i < end) {
     if (i + 4 <= end) {
@@ -76,7 +68,6 @@ export function writeStringReserved(bytes: Buffer, view: DataView, start: number
     if (c >= 0x20 && c !== QUOTE && c !== BACKSLASH) target[o++] = c;
     else o = writeEscape(target, o, c);
   }
-  target[o++] = QUOTE;
   out.length = o;
 }
 

@@ -5,8 +5,8 @@ export const MOST_PROGRAM_BYTES = 256 * 1024;
 const FIELD_SLACK = 32;
 /** Keys are copied sixteen bytes at a time. */
 const KEY_STEP = 16;
-/** See `kernel/rows.ts`. */
-const FIELD_BYTES = 20;
+/** Six words: see `kernel/fields.ts`. */
+const FIELD_BYTES = 24;
 
 /** A column as the kernel needs it. */
 export interface KernelField {
@@ -14,21 +14,24 @@ export interface KernelField {
   readonly key: Buffer;
   /** The JSON of SQL NULL. */
   readonly null: 'null' | '[]';
-  /** One of COPY_FORM. */
-  readonly copyForm: number;
+  /** One of KERNEL_FORM. */
+  readonly kernelForm: number;
 }
 
 /** The fields of a table as the kernel reads them. */
 export interface KernelProgram {
-  /** Five words for each field, then the keys. */
+  /** The words of each field, then the keys. */
   readonly bytes: Buffer;
   readonly fields: number;
   /** What a row may need besides six bytes for each of its own and its tail. */
   readonly mostConstantBytes: number;
 }
 
-/** The program that will lie at `address`; undefined if it would be larger than MOST_PROGRAM_BYTES. */
-export function kernelProgram(fields: readonly KernelField[], address: number): KernelProgram | undefined {
+/**
+ * The program that will lie at `address`; undefined if it would be larger than MOST_PROGRAM_BYTES. `columns`: of each field in a tuple, -1 for none; rows of COPY have their fields
+ * in order.
+ */
+export function kernelProgram(fields: readonly KernelField[], address: number, columns?: Int32Array): KernelProgram | undefined {
   const sizes = fields.map(({ key }) => Math.ceil(key.length / KEY_STEP) * KEY_STEP);
   const keyBytes = sizes.reduce((sum, size) => sum + size, 0);
   const constantBytes = keyBytes + fields.length * FIELD_SLACK;
@@ -40,11 +43,12 @@ export function kernelProgram(fields: readonly KernelField[], address: number): 
     const words = [
       address + keyAt,
       field.key.length,
-      field.copyForm,
-      Buffer.from(field.null.padEnd(4)).readUInt32LE(),
+      field.kernelForm,
+      Buffer.from(field.null.padEnd(4)).readInt32LE(),
       field.null.length,
+      columns?.[index] ?? index,
     ];
-    for (const [word, value] of words.entries()) bytes.writeUInt32LE(value, index * FIELD_BYTES + word * 4);
+    for (const [word, value] of words.entries()) bytes.writeInt32LE(value, index * FIELD_BYTES + word * 4);
     field.key.copy(bytes, keyAt);
     keyAt += sizes[index] ?? 0;
   }

@@ -1,24 +1,18 @@
 import type { LogRelation } from '../model/log-change.ts';
-import { copyFormOf } from './copy-field.ts';
 import type { RowShape } from './encode.ts';
+import { kernelFormOf } from './kernel-form.ts';
+import { programOf } from './kernel-memory.ts';
+import type { KernelField, KernelProgram } from './kernel-program.ts';
 import { isOtherType } from './log-encoder-types.ts';
 import { nullOf, valueWriter } from './value-writer.ts';
 import type { ValueWriter } from './value-writer.ts';
 
-/** A column of a record. */
-export interface LogField {
+/** A column of a record; its key begins with a comma. */
+export interface LogField extends KernelField {
   readonly name: string;
   /** PostgreSQL's name of its type, for errors. */
   readonly type: string;
-  /** Comma, name and colon, filled up to whole words of four bytes, low byte first. */
-  readonly keyWords: Int32Array;
-  /** Without what it is filled up with. */
-  readonly keyBytes: number;
-  /** The JSON of SQL NULL. */
-  readonly null: 'null' | '[]';
   readonly write: ValueWriter;
-  /** One of COPY_FORM: the way that is tried first, for values of usual size. */
-  readonly form: number;
 }
 
 /** The fields of a stream's records, each with the writer of its type. */
@@ -31,21 +25,12 @@ export class LogFields {
     this.all = shape.fields.map(({ name, type }) => ({
       name,
       type: type.name,
-      ...keyOf(name),
+      key: Buffer.from(`,${JSON.stringify(name)}:`),
       null: nullOf(type, shape),
       write: valueWriter(type, shape),
-      form: copyFormOf(type, shape),
+      kernelForm: kernelFormOf(type, shape),
     }));
   }
-}
-
-function keyOf(name: string): Pick<LogField, 'keyWords' | 'keyBytes'> {
-  const key = Buffer.from(`,${JSON.stringify(name)}:`);
-  const padded = Buffer.concat([key, Buffer.alloc(-key.length & 3)]);
-  return {
-    keyWords: Int32Array.from({ length: padded.length / 4 }, (_, word) => padded.readInt32LE(word * 4)),
-    keyBytes: key.length,
-  };
 }
 
 /** Where a relation has the fields of a stream. */
@@ -54,6 +39,8 @@ export class LogBinding {
   /** The column of each field; -1 where the relation has none, or one of another type. */
   readonly columns: Int32Array;
   readonly lacksFields: boolean;
+  /** Undefined: too large for the kernel. */
+  readonly program: KernelProgram | undefined;
   readonly #places: ReadonlyMap<string, number>;
 
   constructor(fields: LogFields, relation: LogRelation) {
@@ -64,6 +51,7 @@ export class LogBinding {
       return place < 0 || isOtherType(relation.columns[place]?.typeOid ?? 0, type) ? -1 : place;
     });
     this.lacksFields = this.columns.includes(-1);
+    this.program = programOf(fields.all, this.columns);
   }
 
   /** Columns by their names; -1 for a name that the relation does not have. */

@@ -5,6 +5,7 @@ import type { Lsn } from '../model/lsn.ts';
 import type { BlockEncoder } from './log-encoder.ts';
 import type { LogBinding, LogField } from './log-encoder-binding.ts';
 import type { LogRowWriter } from './log-encoding.ts';
+import type { TupleCaller } from './tuple-kernel.ts';
 
 const NOT_DELETED = Buffer.from('null');
 const NO_PLACES = new Int32Array(0);
@@ -16,6 +17,8 @@ export class BoundRowWriter implements LogRowWriter {
   readonly #binding: LogBinding;
   readonly #fields: readonly LogField[];
   readonly #columns: Int32Array;
+  /** Undefined: rows go by field. */
+  readonly #caller: TupleCaller | undefined;
   #keyNames: readonly string[] | undefined;
   #keyPlaces: Int32Array = NO_PLACES;
   #deletedAt = '';
@@ -27,6 +30,12 @@ export class BoundRowWriter implements LogRowWriter {
     this.#fields = binding.fields;
     this.#columns = binding.columns;
     this.lacksFields = binding.lacksFields;
+    const { program, columns, fields } = binding;
+    if (program !== undefined) {
+      const writeGeneral: TupleCaller['writeGeneral'] = (index, bytes, start, stop, out) =>
+        fields[index]?.write(bytes, start, stop, out);
+      this.#caller = { program, columns, writeGeneral };
+    }
   }
 
   isPartial(row: LogTuple, old: LogTuple | undefined): boolean {
@@ -49,6 +58,7 @@ export class BoundRowWriter implements LogRowWriter {
 
   writeRow(row: LogTuple, old: LogTuple | undefined, sequence: Lsn): void {
     const encoder = this.#encoder;
+    if (this.#caller !== undefined && encoder.tuple(this.#caller, row, sequence, NOT_DELETED, 'left')) return;
     const columns = this.#columns;
     const fields = this.#fields;
     const states = row.fields;
@@ -84,6 +94,7 @@ export class BoundRowWriter implements LogRowWriter {
       this.#deletedAt = deletedAt;
       this.#deletedAtJson = Buffer.from(JSON.stringify(deletedAt));
     }
+    if (this.#caller !== undefined && encoder.tuple(this.#caller, old, sequence, this.#deletedAtJson, 'left-out')) return;
     encoder.begin();
     for (const [index, field] of this.#fields.entries()) {
       const column = this.#columns[index] ?? -1;

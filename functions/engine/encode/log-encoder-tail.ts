@@ -2,6 +2,7 @@ import type { Lsn } from '../model/lsn.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { SystemColumns } from './encode.ts';
 import { RowTail } from './row-tail.ts';
+import type { TupleEnd } from './tuple-kernel.ts';
 
 /** Digits of a 64-bit number. */
 const SEQUENCE_BYTES = 20;
@@ -12,6 +13,8 @@ export class LogTail {
   readonly #rest: Buffer;
   /** The row's UUID, where there is one, and the end of the line. */
   readonly #end: RowTail;
+  #kernelEnd: TupleEnd | undefined;
+  #kernelDeletedAt: Buffer | undefined;
 
   /** `_sdc_sequence` comes before `_sdc_table_version`, and `_sdc_deleted_at` last, as in copies. */
   constructor(system: SystemColumns, options: { readonly rowId: boolean }) {
@@ -25,7 +28,7 @@ export class LogTail {
 
   /** Appends it; `deletedAt` is JSON. */
   write(out: ByteWriter, sequence: Lsn, deletedAt: Buffer): void {
-    out.reserve(this.#head.length + SEQUENCE_BYTES + this.#rest.length + deletedAt.length + this.#end.maxBytes);
+    out.reserve(this.#head.length + SEQUENCE_BYTES + this.#rest.length + deletedAt.length + this.#end.text.length);
     out.bytes.set(this.#head, out.length);
     out.length += this.#head.length;
     out.writeAscii(sequence.toString());
@@ -33,5 +36,28 @@ export class LogTail {
     out.length += this.#rest.length;
     out.writeBytes(deletedAt, 0, deletedAt.length);
     this.#end.write(out);
+  }
+
+  /** All of it as the kernel writes it, but for {@link finish}. The same object as long as `deletedAt` is the same. */
+  kernelEnd(deletedAt: Buffer): TupleEnd {
+    if (this.#kernelEnd === undefined || deletedAt !== this.#kernelDeletedAt) {
+      this.#kernelDeletedAt = deletedAt;
+      this.#kernelEnd = {
+        head: this.#head,
+        rest: Buffer.concat([this.#rest, deletedAt, ...(this.#hasId ? [] : [this.#end.text])]),
+      };
+    }
+    return this.#kernelEnd;
+  }
+
+  /** Appends what differs from record to record, behind what the kernel wrote. */
+  finish(out: ByteWriter): void {
+    if (!this.#hasId) return;
+    out.reserve(this.#end.text.length);
+    this.#end.write(out);
+  }
+
+  get #hasId(): boolean {
+    return this.#end.lastDigit >= 0;
   }
 }

@@ -1,22 +1,20 @@
-import type { LogRelation } from '../model/log-change.ts';
+import type { LogRelation, LogTuple } from '../model/log-change.ts';
 import { ReplicationError } from '../model/errors.ts';
 import type { Lsn } from '../model/lsn.ts';
-import { ByteWriter, recentViewOf } from './byte-writer.ts';
-import { COPY_FORM, copyField, FIELD_SLACK } from './copy-field.ts';
+import { ByteWriter } from './byte-writer.ts';
 import type { RowShape, SystemColumns } from './encode.ts';
 import { keyOfInvalidUtf8 } from './invalid-utf8.ts';
-import { writeStringReserved } from './json-string.ts';
 import { LogBinding, LogFields } from './log-encoder-binding.ts';
 import type { LogField } from './log-encoder-binding.ts';
 import { LogTail } from './log-encoder-tail.ts';
 import { BoundRowWriter } from './log-encoder-row.ts';
 import type { CompiledLogEncoder, LogBlock, LogEncoder, LogRowWriter } from './log-encoding.ts';
+import { tupleKernel } from './tuple-kernel.ts';
+import type { TupleCaller } from './tuple-kernel.ts';
 import { UnreadableValueError } from './unreadable-value.ts';
 
 /** A job has an encoder for each table that has changes: each begins small. */
 const FIRST_BYTES = 8 * 1024;
-/** Beyond it a value goes the way that reserves as it goes: six times a huge one is never reserved. */
-const LARGE_VALUE_BYTES = 16 * 1024;
 const NO_SEQUENCE = 0n as Lsn;
 const NOT_DELETED = Buffer.from('null');
 
@@ -111,32 +109,24 @@ export class BlockEncoder implements LogEncoder {
     this.#start = out.length;
   }
 
-  /** Appends the comma, name and colon of a field. */
-  key(field: LogField): void {
+  /** Appends the record of a tuple all at once, where the kernel can: see `TupleKernel.run`. False: nothing was written. */
+  tuple(caller: TupleCaller, tuple: LogTuple, sequence: Lsn, deletedAt: Buffer, unsent: 'left-out' | 'left'): boolean {
     const { out } = this;
-    const words = field.keyWords;
-    out.reserve(words.length * 4);
-    const { view } = out;
-    let at = out.length;
-    for (let k = 0; k < words.length; k++, at += 4) view.setInt32(at, words[k] ?? 0, true);
-    out.length += field.keyBytes;
+    this.begin();
+    if (!tupleKernel().run(caller, tuple, this.#tail.kernelEnd(deletedAt), sequence, unsent, out)) return false;
+    this.#tail.finish(out);
+    this.#count(sequence);
+    return true;
+  }
+
+  /** Appends the comma, name and colon of a field. */
+  key({ key }: LogField): void {
+    this.out.writeBytes(key, 0, key.length);
   }
 
   /** Appends a value. Takes the record back and throws `value-unreadable` if its type cannot have it. */
   value(field: LogField, bytes: Buffer, start: number, end: number): void {
     const { out } = this;
-    if (field.form !== COPY_FORM.none && end - start <= LARGE_VALUE_BYTES) {
-      const view = recentViewOf(bytes);
-      const before = out.length;
-      out.reserve((end - start) * 6 + FIELD_SLACK);
-      if (field.form === COPY_FORM.text) {
-        writeStringReserved(bytes, view, start, end, out);
-        return;
-      }
-      // A tab would end it: such a value is none of these types.
-      if (copyField(field.form, bytes, view, start, end, out) === end) return;
-      out.length = before;
-    }
     try {
       field.write(bytes, start, end, out);
     } catch (error) {
@@ -153,6 +143,10 @@ export class BlockEncoder implements LogEncoder {
     // Every member begins with a comma, also the first one.
     out.bytes[this.#start] = 0x7b;
     out.scratch.clear();
+    this.#count(sequence);
+  }
+
+  #count(sequence: Lsn): void {
     if (this.#blockRows === 0 || sequence < this.#first) this.#first = sequence;
     if (this.#blockRows === 0 || sequence > this.#last) this.#last = sequence;
     this.#blockRows++;

@@ -3,14 +3,15 @@ import { ReplicationError } from '../model/errors.ts';
 import type { EncodedBlock } from '../model/objects.ts';
 import { BLOCK_BYTES } from './block-memory.ts';
 import { ByteWriter, recentViewOf } from './byte-writer.ts';
-import { COPY_FORM, copyFormOf } from './copy-field.ts';
-import { copyLargeText } from './copy-scalars.ts';
+import { KERNEL_FORM, kernelFormOf } from './kernel-form.ts';
+import { copyLargeText } from './copy-string.ts';
 import { fieldEnd, isNull, pushUnescaped } from './copy-text.ts';
 import type { CompiledEncoder, FieldShape, RowEncoder, RowShape } from './encode.ts';
 import { fieldOfInvalidUtf8 } from './invalid-utf8.ts';
 import type { KernelField, KernelProgram } from './kernel-program.ts';
-import { isKernelTail, kernelProgramOf, MOST_ROW_BYTES, mostKernelRowBytes, rowKernel } from './row-kernel.ts';
-import type { KernelCaller, RowKernel } from './row-kernel.ts';
+import { MOST_ROW_BYTES, mostRowBytes, programOf } from './kernel-memory.ts';
+import { isKernelTail, rowKernel } from './row-kernel.ts';
+import type { RowCaller, RowKernel } from './row-kernel.ts';
 import { RowTail } from './row-tail.ts';
 import { UnreadableValueError } from './unreadable-value.ts';
 import { nullOf, valueWriter } from './value-writer.ts';
@@ -27,7 +28,7 @@ export function compileRowEncoder(shape: RowShape, context: { readonly stream: s
   const compiled: CompiledRow = {
     stream: context.stream,
     fields,
-    program: kernelProgramOf(fields),
+    program: programOf(fields),
     keyBytes: fields.reduce((sum, { key }) => sum + key.length, 0),
   };
   return {
@@ -56,7 +57,7 @@ function plan(field: FieldShape, index: number, form: ValueForm): PlannedField {
     key: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(field.name)}:`),
     null: nullOf(field.type, form),
     write: valueWriter(field.type, form),
-    copyForm: copyFormOf(field.type, form),
+    kernelForm: kernelFormOf(field.type, form),
   };
 }
 
@@ -66,7 +67,7 @@ class CopyEncoder implements RowEncoder {
   readonly #row: CompiledRow;
   readonly #tail: RowTail;
   /** Undefined: rows go by field. */
-  readonly #kernel: { readonly kernel: RowKernel; readonly caller: KernelCaller } | undefined;
+  readonly #kernel: { readonly kernel: RowKernel; readonly caller: RowCaller } | undefined;
   /** What a row has besides its values. */
   readonly #constantBytes: number;
   #blockRows = 0;
@@ -77,7 +78,7 @@ class CopyEncoder implements RowEncoder {
     this.#constantBytes = row.keyBytes + tail.text.length;
     const { program } = row;
     if (program !== undefined && isKernelTail(tail)) {
-      const caller: KernelCaller = {
+      const caller: RowCaller = {
         program,
         tail,
         writeGeneral: (index, bytes, start, stop, out) => this.#writeGeneral(index, bytes, start, stop, out),
@@ -85,7 +86,7 @@ class CopyEncoder implements RowEncoder {
       this.#kernel = { kernel: rowKernel(), caller };
     }
     // A block, and behind it the most that one row of the kernel needs: ordinary blocks never grow.
-    this.#out = new ByteWriter(BLOCK_BYTES + mostKernelRowBytes(program, tail));
+    this.#out = new ByteWriter(BLOCK_BYTES + (program === undefined ? 0 : mostRowBytes(program, tail.text.length)));
   }
 
   get pendingBytes(): number {
@@ -176,7 +177,7 @@ class CopyEncoder implements RowEncoder {
 
 /** Writes a field that is not NULL, of any size, in the general way. */
 function writeField(field: PlannedField, bytes: Buffer, start: number, stop: number, out: ByteWriter): void {
-  if (field.copyForm === COPY_FORM.text) {
+  if (field.kernelForm === KERNEL_FORM.text) {
     copyLargeText(bytes, recentViewOf(bytes), start, stop, out);
     return;
   }

@@ -21,9 +21,12 @@ export function writtenTo(at: u64): usize {
   return (at & 0xffffffff) as usize;
 }
 
-/** Whether a value ends at `i`: where it is known to, or (`stop` 0, COPY text) at the end of its field. */
+/** In place of where a value ends: not known, since it is a field of COPY text. */
+export const AT_TAB: usize = 0xffffffff;
+
+/** Whether a value ends at `i`: where it is known to, or at the end of its field. */
 export function endsAt(i: usize, stop: usize): bool {
-  if (stop != 0) return i == stop;
+  if (stop != AT_TAB) return i == stop;
   const c = load<u8>(i);
   return c == TAB || c == LINE_END;
 }

@@ -9,7 +9,7 @@ const STITCH_MIDNIGHT: u64 = 0x303a30303a303054;
 const SIX_ZEROS: u64 = 0x303030303030;
 
 /** Writes `"2020-02-03T04:05:06.789` of a timestamp from year 1 to 9999. */
-function writeDateTime(i: usize, o: usize): u64 {
+function writeDateTime(i: usize, stop: usize, o: usize): u64 {
   const bytes = v128.load(i);
   // `0000-00-00 00:00`: what is left of the bytes is a digit's value, or nothing where a separator stands.
   const rest = v128.xor(bytes, i8x16(48, 48, 48, 48, 45, 48, 48, 45, 48, 48, 32, 48, 48, 58, 48, 48));
@@ -20,8 +20,8 @@ function writeDateTime(i: usize, o: usize): u64 {
   // The blank becomes a T.
   v128.store(o + 1, v128.xor(bytes, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x74, 0, 0, 0, 0, 0)));
   store<u32>(o + 17, seconds);
-  if (seconds >> 24 != 0x2e) return place(i + 19, o + 20);
-  const digits = digitsAt(i + 20);
+  if (seconds >> 24 != 0x2e || i + 19 >= stop) return place(i + 19, o + 20);
+  const digits = min<usize>(digitsAt(i + 20), stop - i - 20);
   if (digits == 0 || digits > 6) return 0;
   store<u64>(o + 20, load<u64>(i + 19));
   return place(i + 20 + digits, o + 21 + digits);
@@ -29,7 +29,7 @@ function writeDateTime(i: usize, o: usize): u64 {
 
 /** A timestamp as `"2020-02-03T04:05:06.789Z"`; with a time zone its text ends in `+00`. */
 export function writeTimestamp(start: usize, stop: usize, o: usize, hasZone: bool, isStitch: bool): u64 {
-  const at = writeDateTime(start, o);
+  const at = writeDateTime(start, stop, o);
   if (at == 0) return 0;
   let i = readTo(at);
   const length = i - start;

@@ -1,19 +1,15 @@
-import { LINE_END, TAB, copy, place, readTo, writtenTo } from './bytes.ts';
+import { AT_TAB, LINE_END, TAB, copy, place, readTo, writtenTo } from './bytes.ts';
+import { FIELD_BYTES, TEXT_FORM, formOf, writeKey, writeNull } from './fields.ts';
+import { general } from './host.ts';
 import { writeCopyText } from './text.ts';
 import { writeValue } from './values.ts';
-
-/** The host writes field `index`, whose text is `[start, stop)`, to `o`; returns where that ends, or 0. */
-declare function general(index: i32, start: usize, stop: usize, o: usize): usize;
 
 /** Type and length of a message: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const COPY_DATA: u8 = 0x64;
 const HEADER_BYTES: usize = 5;
 const MOST_ROW_BYTES: usize = 16 * 1024;
-const TEXT_FORM: u32 = 1;
 /** `\N`, low byte first. */
 const NULL_TEXT: u16 = 0x4e5c;
-/** A field of a program: where its key is, how long that is, its form, the JSON of NULL as four bytes and how many of them count. */
-const FIELD_BYTES: usize = 20;
 const DIGITS_OF_ORDINAL: usize = 12;
 
 /** Where the field that begins at `i` ends: the next tab, or `rowEnd`. */
@@ -26,13 +22,10 @@ function fieldEnd(i: usize, rowEnd: usize): usize {
 }
 
 function writeField(field: usize, index: i32, i: usize, rowEnd: usize, o: usize): u64 {
-  if (load<u16>(i) == NULL_TEXT) {
-    store<u32>(o, load<u32>(field, 12));
-    return place(i + 2, o + load<u32>(field, 16));
-  }
-  const form = load<u32>(field, 8);
+  if (load<u16>(i) == NULL_TEXT) return place(i + 2, writeNull(field, o));
+  const form = formOf(field);
   if (form == TEXT_FORM) return writeCopyText(i, rowEnd, o);
-  const at = writeValue(form, i, 0, o);
+  const at = writeValue(form, i, AT_TAB, o);
   if (at != 0) return at;
   const stop = fieldEnd(i, rowEnd);
   const end = general(index, i, stop, o);
@@ -46,9 +39,7 @@ function writeFields(fields: usize, count: i32, i: usize, rowEnd: usize, o: usiz
       if (load<u8>(i) != TAB) return 0;
       i++;
     }
-    const keyBytes: usize = load<u32>(fields, 4);
-    copy(load<u32>(fields), o, keyBytes);
-    const at = writeField(fields, index, i, rowEnd, o + keyBytes);
+    const at = writeField(fields, index, i, rowEnd, writeKey(fields, o));
     if (at == 0) return 0;
     i = readTo(at);
     o = writtenTo(at);

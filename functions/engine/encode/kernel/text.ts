@@ -78,3 +78,28 @@ export function writeCopyText(i: usize, rowEnd: usize, o: usize): u64 {
   store<u8>(o, QUOTE);
   return place(i, o + 1);
 }
+
+/** The plain text `[i, stop)` as a JSON string; returns where that ends. */
+export function writeText(i: usize, stop: usize, o: usize): usize {
+  store<u8>(o++, QUOTE);
+  for (;;) {
+    const bytes = v128.load(i);
+    v128.store(o, bytes);
+    const specials = specialsOf(bytes);
+    const clean: usize = specials == 0 ? 16 : ctz(specials);
+    if (i + clean >= stop) break;
+    i += clean;
+    o += clean;
+    if (specials == 0) continue;
+    const c = load<u8>(i++);
+    if (c == QUOTE || c == BACKSLASH) {
+      store<u16>(o, ((c as u16) << 8) | (BACKSLASH as u16));
+      o += 2;
+    } else {
+      o = writeControl(c, o);
+    }
+  }
+  o += stop - i;
+  store<u8>(o, QUOTE);
+  return o + 1;
+}

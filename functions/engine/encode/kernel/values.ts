@@ -1,7 +1,7 @@
 import { writeDate, writeTimestamp } from './dates.ts';
 import { writeBoolean, writeNumber } from './scalars.ts';
 
-/** The codes of COPY_FORM in `copy-field.ts`, but for text and for forms that have no way here. */
+/** The forms of `kernel-form.ts`, but for text, which depends on where it stands, and for those that have no way here. */
 export function writeValue(form: u32, i: usize, stop: usize, o: usize): u64 {
   switch (form) {
     case 2:

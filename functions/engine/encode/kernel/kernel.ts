@@ -1,0 +1,4 @@
+import { encodeRows } from './rows.ts';
+import { encodeTuple } from './tuple.ts';
+
+export { encodeRows, encodeTuple };
