@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import type { FieldShape } from '../../functions/engine/encode/encode.ts';
+import type { ValueType } from '../../functions/engine/model/catalog.ts';
 import { anyText } from './any-text.ts';
 
 /** Too much for the kernel's memory: all rows of such an encoder go by field. */
 export const TOO_MUCH = [{ name: 'filler', json: `"${'x'.repeat(9_000)}"` }];
+
+function arrayOf(element: ValueType): Extract<ValueType, { kind: 'array' }> {
+  return { kind: 'array', name: `_${element.name}`, element, delimiter: ',' };
+}
 
 export const ANY_FIELDS: readonly FieldShape[] = [
   { name: 'n', type: { kind: 'number', name: 'numeric' } },
@@ -13,6 +18,10 @@ export const ANY_FIELDS: readonly FieldShape[] = [
   { name: 'local "x"', type: { kind: 'timestamp', name: 'timestamp' } },
   { name: 'day', type: { kind: 'date', name: 'date' } },
   { name: 'list', type: { kind: 'array', name: '_text', element: { kind: 'text', name: 'text' }, delimiter: ',' } },
+  { name: 'numbers', type: arrayOf({ kind: 'number', name: 'int4' }) },
+  { name: 'times', type: arrayOf({ kind: 'timestamptz', name: 'timestamptz' }) },
+  { name: 'flags', type: arrayOf({ kind: 'boolean', name: 'bool' }) },
+  { name: 'boxes', type: { ...arrayOf({ kind: 'text', name: 'box' }), delimiter: ';' } },
   { name: 'raw', type: { kind: 'bytea', name: 'bytea' } },
   { name: 'more', type: { kind: 'text', name: 'varchar' } },
 ];
@@ -48,6 +57,29 @@ const TIMESTAMP = fc
   .map(([date, hour, minute, second, point, fraction]) => `${date} ${hour}:${minute}:${second}${point}${fraction}`);
 const PLAIN = fc.string({ unit: fc.constantFrom(...Array.from('abc xyz')), maxLength: 80 });
 const TEXT = fc.oneof(PLAIN, anyText, fc.string({ unit: 'grapheme', maxLength: 60 }), fc.constant('z'.repeat(5_000)));
+/** An element of an array as PostgreSQL quotes it, or as it does not have to. */
+function quoted(text: string): string {
+  if (/^[a-z0-9]+$/i.test(text) && text !== 'NULL') return text;
+  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+}
+
+/** Arrays of one and of two dimensions, with bounds now and then, and now and then broken. */
+function arrayText(element: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const list = fc.array(fc.oneof({ weight: 9, arbitrary: element }, { weight: 1, arbitrary: fc.constant('NULL') }), {
+    maxLength: 5,
+  });
+  const row = list.map((elements) => `{${elements.join(',')}}`);
+  return fc.oneof(
+    { weight: 6, arbitrary: row },
+    { weight: 2, arbitrary: fc.array(row, { minLength: 1, maxLength: 3 }).map((rows) => `{${rows.join(',')}}`) },
+    { weight: 1, arbitrary: row.map((text) => `[0:3]=${text}`) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(row, fc.constantFrom('', '}', '{', ',', 'x', '"')).map(([text, end]) => `${text.slice(0, -1)}${end}`),
+    },
+  );
+}
+
 /** Text of a value for each of ANY_FIELDS: of its type, or nearly so. */
 export const ANY_VALUES: readonly fc.Arbitrary<string>[] = [
   NUMBER,
@@ -59,7 +91,19 @@ export const ANY_VALUES: readonly fc.Arbitrary<string>[] = [
   ),
   fc.oneof(TIMESTAMP, fc.constant('infinity')),
   fc.oneof(DATE, fc.constant('infinity')),
-  fc.array(PLAIN, { maxLength: 4 }).map((list) => `{${list.map((text) => `"${text}"`).join(',')}}`),
+  arrayText(
+    fc
+      .oneof(
+        PLAIN,
+        anyText,
+        PLAIN.map((text) => `${text}\u0001`),
+      )
+      .map(quoted),
+  ),
+  arrayText(fc.oneof({ weight: 3, arbitrary: fc.bigInt().map(String) }, { weight: 1, arbitrary: NUMBER })),
+  arrayText(TIMESTAMP.map((text) => `"${text}+00"`)),
+  arrayText(fc.constantFrom('t', 'f')),
+  fc.constantFrom('{(1,1),(0,0)}', '{(1,1),(0,0);(2,2),(1,1)}', '{}'),
   digits(0, 20).map((hex) => String.raw`\x` + hex.padEnd(hex.length + (hex.length % 2), '0')),
   TEXT,
 ];

@@ -16,6 +16,9 @@ export const KERNEL_FORM = {
   stitchDate: 9,
 } as const;
 
+/** Added to the form of an array's elements. */
+const ARRAY_FORM = 16;
+
 /** The kernel's way for a type; it writes what `valueWriter` of the type writes. */
 export function kernelFormOf(type: ValueType, form: ValueForm): number {
   const isStitch = form.profile === 'stitch';
@@ -35,12 +38,15 @@ export function kernelFormOf(type: ValueType, form: ValueForm): number {
       return isStitch ? KERNEL_FORM.stitchTimestamptz : KERNEL_FORM.timestamptz;
     case 'date':
       return isStitch ? KERNEL_FORM.stitchDate : KERNEL_FORM.date;
+    case 'array': {
+      const element = kernelFormOf(type.element, form);
+      return type.delimiter !== ',' || element === KERNEL_FORM.none ? KERNEL_FORM.none : ARRAY_FORM + element;
+    }
     case 'bit':
     case 'time':
     case 'timetz':
     case 'bytea':
     case 'hstore':
-    case 'array':
     case 'composite':
       return KERNEL_FORM.none;
   }

@@ -8,14 +8,14 @@ const ESCAPED_QUOTE: u16 = 0x225c;
 const ESCAPED_CONTROL: u32 = 0x3030755c;
 
 /** Which of sixteen bytes cannot stand in a JSON string: control characters, quotes and backslashes, a bit for each. */
-function specialsOf(bytes: v128): i32 {
+export function specialsOf(bytes: v128): i32 {
   const controls = i8x16.lt_u(bytes, i8x16.splat(0x20));
   const quotes = i8x16.eq(bytes, i8x16.splat(0x22));
   return i8x16.bitmask(v128.or(v128.or(controls, quotes), i8x16.eq(bytes, i8x16.splat(0x5c))));
 }
 
 /** Writes the escape of a control character; returns where it ends. */
-function writeControl(c: u8, o: usize): usize {
+export function writeControl(c: u8, o: usize): usize {
   let letter: u16 = 0;
   if (c == 0x0a) letter = 0x6e;
   else if (c == 0x0d) letter = 0x72;

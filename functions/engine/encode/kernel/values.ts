@@ -1,26 +1,10 @@
-import { writeDate, writeTimestamp } from './dates.ts';
-import { writeBoolean, writeNumber } from './scalars.ts';
+import { writeArray } from './arrays.ts';
+import { writeScalar } from './scalar-forms.ts';
 
-/** The forms of `kernel-form.ts`, but for text, which depends on where it stands, and for those that have no way here. */
+/** Added to the form of an array's elements. */
+const ARRAY_FORM: u32 = 16;
+
+/** Any form but text. */
 export function writeValue(form: u32, i: usize, stop: usize, o: usize): u64 {
-  switch (form) {
-    case 2:
-      return writeNumber(i, stop, o);
-    case 3:
-      return writeBoolean(i, stop, o);
-    case 4:
-      return writeTimestamp(i, stop, o, false, false);
-    case 5:
-      return writeTimestamp(i, stop, o, true, false);
-    case 6:
-      return writeDate(i, stop, o, false);
-    case 7:
-      return writeTimestamp(i, stop, o, false, true);
-    case 8:
-      return writeTimestamp(i, stop, o, true, true);
-    case 9:
-      return writeDate(i, stop, o, true);
-    default:
-      return 0;
-  }
+  return form >= ARRAY_FORM ? writeArray(form - ARRAY_FORM, i, stop, o) : writeScalar(form, i, stop, o);
 }
