@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults, RequestLog } from './mini-s3-faults.ts';
 import type { Fault, S3Operation } from './mini-s3-faults.ts';
@@ -13,6 +14,8 @@ export interface MiniS3Options {
   readonly directory?: string;
   /** Buckets that exist from the start. */
   readonly buckets?: readonly string[];
+  /** PEM. @default no TLS */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A small S3 on 127.0.0.1 for tests: path style, any credentials, real checksums and conditions. */
@@ -24,15 +27,16 @@ export interface MiniS3 extends AsyncDisposable {
   bucket(name: string): Bucket;
 }
 
-export async function startMiniS3({ directory, buckets = [] }: MiniS3Options = {}): Promise<MiniS3> {
+export async function startMiniS3({ directory, buckets = [], tls }: MiniS3Options = {}): Promise<MiniS3> {
   const service = new Service(new Map(buckets.map((name) => [name, new Bucket()])), openBlobs(directory));
-  const server = createServer((request, response) => void service.serve(request, response));
+  const serve = (request: IncomingMessage, response: ServerResponse): void => void service.serve(request, response);
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`,
     faults: service.faults,
     requests: service.requests,
     bucket: (name) => service.bucket(name),
