@@ -34,6 +34,7 @@ const OUT = ROW + MOST_ROW_BYTES + FRAME_BYTES + SLACK;
 const OUT_BYTES = RUN_BYTES + 2 * (MOST_ROW_BYTES * MOST_GROWTH + MOST_PROGRAM_BYTES + MOST_TAIL_BYTES);
 const PAGES = Math.ceil((OUT + OUT_BYTES + SLACK) / PAGE_BYTES);
 
+/** Addresses in it, in bytes. */
 export const PLACE = { result: 16, program: PROGRAM, tail: TAIL, tuple: TUPLE, chunk: CHUNK, row: ROW, out: OUT } as const;
 
 /** As far as it is used here: the types of Node have its names only. */
@@ -82,7 +83,7 @@ export interface KernelCode {
 }
 
 /**
- * The kernel: WebAssembly that turns usual values into JSON, sixteen bytes at once, and its memory, a megabyte and a half that never grows. One for each thread serves all tables:
+ * The kernel: WebAssembly that turns usual values into JSON, sixteen bytes at once, and its memory, a little more than a megabyte that never grows. One for each thread serves all tables:
  * nothing of a row stays in it from call to call.
  */
 export class KernelMemory {

@@ -18,7 +18,7 @@ export interface KernelField {
   readonly kernelForm: number;
 }
 
-/** The fields of a table as the kernel reads them. */
+/** The fields of a table as the kernel reads them; made once for each shape. */
 export interface KernelProgram {
   /** The words of each field, then the keys. */
   readonly bytes: Buffer;

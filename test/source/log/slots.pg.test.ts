@@ -183,7 +183,7 @@ describe.each(majors)('a slot on PostgreSQL %i', (major) => {
     const creating = rejection(orphan.query(`select pg_create_logical_replication_slot('${log.slot}', 'pgoutput')`));
     await eventually(
       'the slot is being created',
-      async () => (await log.session.slot(log.slot, never()))?.activePid !== undefined,
+      async () => ((await log.session.slot(log.slot, never()))?.activePid ?? null) !== null,
     );
 
     const opening = log.open({ over: new Set([job]), tables: [] });

@@ -1,5 +1,5 @@
 /*
- * The kernel is AssemblyScript, not TypeScript: `npm run kernel` compiles it to `row-kernel-code.ts`. See https://www.assemblyscript.org.
+ * The kernel is AssemblyScript, not TypeScript: `npm run kernel` compiles it to `kernel-code.ts`. See https://www.assemblyscript.org.
  * Whatever writes a value returns `place(i, o)`: where it stopped reading, and where it stopped writing. 0: the value is unusual, and nothing of it counts.
  * Loads and stores take sixteen bytes at once and overshoot: what lies behind the input and the output is the host's to keep free.
  */
@@ -9,14 +9,17 @@ export const TAB: u8 = 0x09;
 /** Ends a row of COPY text. */
 export const LINE_END: u8 = 0x0a;
 
+/** Two places as one value. */
 export function place(i: usize, o: usize): u64 {
   return ((i as u64) << 32) | (o as u64);
 }
 
+/** The first of {@link place}. */
 export function readTo(at: u64): usize {
   return (at >> 32) as usize;
 }
 
+/** The second of {@link place}. */
 export function writtenTo(at: u64): usize {
   return (at & 0xffffffff) as usize;
 }

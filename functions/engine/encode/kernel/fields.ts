@@ -5,12 +5,15 @@ import { copy } from './bytes.ts';
  * `kernel-program.ts` makes them.
  */
 export const FIELD_BYTES: usize = 24;
+/** Of `kernel-form.ts`. */
 export const TEXT_FORM: u32 = 1;
 
+/** What the field's text is. */
 export function formOf(field: usize): u32 {
   return load<u32>(field, 8);
 }
 
+/** Its column in a tuple of the log. */
 export function columnOf(field: usize): usize {
   return load<u32>(field, 20);
 }
@@ -22,6 +25,7 @@ export function writeKey(field: usize, o: usize): usize {
   return o + bytes;
 }
 
+/** Writes the JSON of NULL; returns where that ends. */
 export function writeNull(field: usize, o: usize): usize {
   store<u32>(o, load<u32>(field, 12));
   return o + load<u32>(field, 16);

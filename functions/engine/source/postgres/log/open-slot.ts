@@ -94,7 +94,10 @@ async function openExisting(opening: Opening, known: SlotFacts): Promise<Opened>
   const plugin = existingPlugin(question(opening), known.plugin);
   const { slot, ended } = await freeSlot(connection, { slot: request.slot, over: request.over, known }, opening.clock, signal);
   // Somebody who was still creating it is ended, and with him what he had begun.
-  if (slot === undefined) return { ...(await openNew(opening)), ended };
+  if (slot === undefined) {
+    const opened = await openNew(opening);
+    return { ...opened, ended: [...ended, ...opened.ended] };
+  }
   await tryToRead(connection, { name: request.slot, plugin }, signal);
   const ensured =
     plugin === 'pgoutput'
