@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults, RequestLog } from './mini-s3-faults.ts';
 import type { Fault, S3Operation } from './mini-s3-faults.ts';
 import { S3Error, algorithmNamed, elements, escapeXml, one, receivedBody, unescapeXml } from './mini-s3-protocol.ts';
 import type { Checksum, ChecksumAlgorithm } from './mini-s3-protocol.ts';
+import { openServer } from './mini-s3-server.ts';
+import type { ServerTls } from './mini-s3-server.ts';
 import { Bucket, openBlobs } from './mini-s3-store.ts';
 import type { Blob, ObjectHeaders, S3Object } from './mini-s3-store.ts';
 
@@ -14,8 +13,8 @@ export interface MiniS3Options {
   readonly directory?: string;
   /** Buckets that exist from the start. */
   readonly buckets?: readonly string[];
-  /** PEM. @default no TLS */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** @default no TLS */
+  readonly tls?: ServerTls;
 }
 
 /** A small S3 on 127.0.0.1 for tests: path style, any credentials, real checksums and conditions. */
@@ -29,22 +28,13 @@ export interface MiniS3 extends AsyncDisposable {
 
 export async function startMiniS3({ directory, buckets = [], tls }: MiniS3Options = {}): Promise<MiniS3> {
   const service = new Service(new Map(buckets.map((name) => [name, new Bucket()])), openBlobs(directory));
-  const serve = (request: IncomingMessage, response: ServerResponse): void => void service.serve(request, response);
-  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const server = await openServer((request, response) => void service.serve(request, response), tls);
   return {
-    endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`,
+    endpoint: server.endpoint,
     faults: service.faults,
     requests: service.requests,
     bucket: (name) => service.bucket(name),
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
