@@ -7,7 +7,7 @@ import { UnreadableValueError } from './unreadable-value.ts';
 /** Rows beyond this size are not for the kernel: six times a huge row is never reserved. */
 export const MOST_ROW_BYTES = 16 * 1024;
 /** What a byte of a row may become: an escaped control character. */
-export const MOST_GROWTH = 6;
+const MOST_GROWTH = 6;
 /** Of a chunk that is read at once. */
 export const MOST_CHUNK_BYTES = 64 * 1024;
 /** Of all that ends a record. */

@@ -4,10 +4,10 @@ import type { LogTuple } from '../model/log-change.ts';
 import type { Lsn } from '../model/lsn.ts';
 import type { BlockEncoder } from './log-encoder.ts';
 import type { LogBinding, LogField } from './log-encoder-binding.ts';
+import { NOT_DELETED } from './log-encoder-tail.ts';
 import type { LogRowWriter } from './log-encoding.ts';
 import type { TupleCaller } from './tuple-kernel.ts';
 
-const NOT_DELETED = Buffer.from('null');
 const NO_PLACES = new Int32Array(0);
 
 /** Writes rows of one relation into the block of one encoder. */

@@ -4,6 +4,9 @@ import type { SystemColumns } from './encode.ts';
 import { RowTail } from './row-tail.ts';
 import type { TupleEnd } from './tuple-kernel.ts';
 
+/** `_sdc_deleted_at` of a row that is there. */
+export const NOT_DELETED: Buffer = Buffer.from('null');
+
 /** Digits of a 64-bit number. */
 const SEQUENCE_BYTES = 20;
 
@@ -13,8 +16,10 @@ export class LogTail {
   readonly #rest: Buffer;
   /** The row's UUID, where there is one, and the end of the line. */
   readonly #end: RowTail;
-  #kernelEnd: TupleEnd | undefined;
-  #kernelDeletedAt: Buffer | undefined;
+  /** As the kernel writes it: of rows, and of the deletes of one time. */
+  readonly #rowEnd: TupleEnd;
+  #deleteEnd: TupleEnd;
+  #deletedAt = NOT_DELETED;
 
   /** `_sdc_sequence` comes before `_sdc_table_version`, and `_sdc_deleted_at` last, as in copies. */
   constructor(system: SystemColumns, options: { readonly rowId: boolean }) {
@@ -24,6 +29,8 @@ export class LogTail {
     this.#head = Buffer.from(`${members.slice(0, before).join('')},"_sdc_sequence":`);
     this.#rest = Buffer.from(`${members.slice(before).join('')},"_sdc_deleted_at":`);
     this.#end = new RowTail([], { rowId: options.rowId, first: false });
+    this.#rowEnd = this.#kernelEnd(NOT_DELETED);
+    this.#deleteEnd = this.#rowEnd;
   }
 
   /** Appends it; `deletedAt` is JSON. */
@@ -38,16 +45,14 @@ export class LogTail {
     this.#end.write(out);
   }
 
-  /** All of it as the kernel writes it, but for {@link finish}. The same object as long as `deletedAt` is the same. */
+  /** All of it as the kernel writes it, but for {@link finish}. The same object for the same `deletedAt`, if no other delete came in between. */
   kernelEnd(deletedAt: Buffer): TupleEnd {
-    if (this.#kernelEnd === undefined || deletedAt !== this.#kernelDeletedAt) {
-      this.#kernelDeletedAt = deletedAt;
-      this.#kernelEnd = {
-        head: this.#head,
-        rest: Buffer.concat([this.#rest, deletedAt, ...(this.#hasId ? [] : [this.#end.text])]),
-      };
+    if (deletedAt === NOT_DELETED) return this.#rowEnd;
+    if (deletedAt !== this.#deletedAt) {
+      this.#deletedAt = deletedAt;
+      this.#deleteEnd = this.#kernelEnd(deletedAt);
     }
-    return this.#kernelEnd;
+    return this.#deleteEnd;
   }
 
   /** Appends what differs from record to record, behind what the kernel wrote. */
@@ -55,6 +60,13 @@ export class LogTail {
     if (!this.#hasId) return;
     out.reserve(this.#end.text.length);
     this.#end.write(out);
+  }
+
+  #kernelEnd(deletedAt: Buffer): TupleEnd {
+    return {
+      head: this.#head,
+      rest: Buffer.concat([this.#rest, deletedAt, ...(this.#hasId ? [] : [this.#end.text])]),
+    };
   }
 
   get #hasId(): boolean {

@@ -6,7 +6,7 @@ import type { RowShape, SystemColumns } from './encode.ts';
 import { keyOfInvalidUtf8 } from './invalid-utf8.ts';
 import { LogBinding, LogFields } from './log-encoder-binding.ts';
 import type { LogField } from './log-encoder-binding.ts';
-import { LogTail } from './log-encoder-tail.ts';
+import { LogTail, NOT_DELETED } from './log-encoder-tail.ts';
 import { BoundRowWriter } from './log-encoder-row.ts';
 import type { CompiledLogEncoder, LogBlock, LogEncoder, LogRowWriter } from './log-encoding.ts';
 import { tupleKernel } from './tuple-kernel.ts';
@@ -16,7 +16,6 @@ import { UnreadableValueError } from './unreadable-value.ts';
 /** A job has an encoder for each table that has changes: each begins small. */
 const FIRST_BYTES = 8 * 1024;
 const NO_SEQUENCE = 0n as Lsn;
-const NOT_DELETED = Buffer.from('null');
 
 /**
  * Compiles the encoder of one stream's log rows; `stream` is its id, for errors. Values become the same bytes as in a copy.

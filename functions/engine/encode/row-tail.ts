@@ -11,8 +11,6 @@ const ORDINAL_DIGITS = 12;
 
 /** The end of every record of a batch: the system columns, the row's UUID where there is one, and the end of the line. */
 export class RowTail {
-  /** Bytes that one tail takes, and what writing it may overshoot. */
-  readonly maxBytes: number;
   /** What is written, with the ordinal of the row before. */
   readonly text: Buffer;
   /** Where the last digit of the ordinal is; -1 without a UUID. */
@@ -24,7 +22,6 @@ export class RowTail {
     if (options.rowId) members.push(`"__sdc_primary_key":"${firstRowId()}"`);
     const separator = options.first || members.length === 0 ? '' : ',';
     this.text = Buffer.from(`${options.first ? '{' : ''}${separator}${members.join(',')}}\n`);
-    this.maxBytes = this.text.length;
     this.lastDigit = options.rowId ? this.text.length - '"}\n'.length - 1 : -1;
   }
 
