@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { RowEncoder, RowShape } from '../../functions/engine/encode/encode.ts';
 import { compileRowEncoder } from '../../functions/engine/encode/row-encoder.ts';
 import { CopyFrames } from '../../functions/engine/source/postgres/copy-frames.ts';
 import { ANY_FIELDS, ANY_VALUES, copyTextOf, TOO_MUCH } from './any-row.ts';
+import { FIELD } from '../../functions/engine/model/log-change.ts';
+import type { LogRelation } from '../../functions/engine/model/log-change.ts';
+import type { Lsn } from '../../functions/engine/model/lsn.ts';
 import { shapeOf } from './encode-rows.ts';
+
+const WEB_ASSEMBLY = (globalThis as unknown as { readonly WebAssembly: object }).WebAssembly;
+
+/** As V8 does under `ulimit -v`. */
+function refuseMemory(): never {
+  throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+}
 
 /** Rows of COPY text. */
 const ROW = fc
@@ -85,6 +95,33 @@ test('the committed code of the kernel is what its sources compile to', () => {
   expect(() =>
     execFileSync(process.execPath, ['scripts/build-kernel.mjs', '--check'], { cwd: root, stdio: 'pipe' }),
   ).not.toThrow();
+});
+
+test('where the system has no memory for the kernel, rows go by field', async () => {
+  const row = Buffer.from('1\ttext');
+  const shape = shapeOf(ANY_FIELDS.slice(0, 2));
+  const refused = { ...WEB_ASSEMBLY, Memory: refuseMemory };
+  vi.stubGlobal('WebAssembly', refused);
+  vi.resetModules();
+  try {
+    const { compileRowEncoder: compile } = await import('../../functions/engine/encode/row-encoder.ts');
+    const { compileLogEncoder: compileLog } = await import('../../functions/engine/encode/log-encoder.ts');
+    const encoder = compile(shape, { stream: 's' }).open([]);
+
+    expect(encoder.copyMessages(messagesOf([row.toString()]), 0, 1e9)).toBe(0);
+    encoder.copyRow(row, 0, row.length);
+    expect(encoder.take().bytes.toString()).toBe('{"n":1,"t":"text"}\n');
+
+    const log = compileLog(shape, { stream: 's' }).open([]);
+    const columns = shape.fields.map(({ name }) => ({ name, typeOid: 0, isKey: false }));
+    const relation: LogRelation = { oid: 1, schema: 'public', table: 't', replicaIdentity: 'default', columns };
+    const places = { starts: Int32Array.of(0, 2), ends: Int32Array.of(1, 6) };
+    log.bind(relation).writeRow({ bytes: row, fields: Uint8Array.of(FIELD.text, FIELD.text), ...places }, undefined, 7n as Lsn);
+    expect(log.take().bytes.toString()).toBe('{"n":1,"t":"text","_sdc_sequence":7,"_sdc_deleted_at":null}\n');
+  } finally {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  }
 });
 
 describe.each(['default', 'stitch'] as const)('in the %s profile', (profile) => {

@@ -143,9 +143,19 @@ export function mostRowBytes(program: KernelProgram, tailBytes: number): number 
   return MOST_ROW_BYTES * MOST_GROWTH + program.mostConstantBytes + tailBytes;
 }
 
-let shared: KernelMemory | undefined;
+let shared: KernelMemory | 'none' | undefined;
 
-/** The thread's own. */
-export function kernelMemory(): KernelMemory {
-  return (shared ??= new KernelMemory());
+/** The thread's own. Undefined where there is none: V8 reserves ten gigabytes of addresses for it, which a process under `ulimit -v` may not have. */
+export function kernelMemory(): KernelMemory | undefined {
+  shared ??= openMemory();
+  return shared === 'none' ? undefined : shared;
+}
+
+function openMemory(): KernelMemory | 'none' {
+  try {
+    return new KernelMemory();
+  } catch (error) {
+    if (error instanceof RangeError) return 'none';
+    throw error;
+  }
 }

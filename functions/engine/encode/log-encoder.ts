@@ -112,7 +112,7 @@ export class BlockEncoder implements LogEncoder {
   tuple(caller: TupleCaller, tuple: LogTuple, sequence: Lsn, deletedAt: Buffer, unsent: 'left-out' | 'left'): boolean {
     const { out } = this;
     this.begin();
-    if (!tupleKernel().run(caller, tuple, this.#tail.kernelEnd(deletedAt), sequence, unsent, out)) return false;
+    if (tupleKernel()?.run(caller, tuple, this.#tail.kernelEnd(deletedAt), sequence, unsent, out) !== true) return false;
     this.#tail.finish(out);
     this.#count(sequence);
     return true;

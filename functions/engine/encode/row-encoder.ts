@@ -77,13 +77,14 @@ class CopyEncoder implements RowEncoder {
     this.#tail = tail;
     this.#constantBytes = row.keyBytes + tail.text.length;
     const { program } = row;
-    if (program !== undefined && isKernelTail(tail)) {
+    const kernel = rowKernel();
+    if (program !== undefined && kernel !== undefined && isKernelTail(tail)) {
       const caller: RowCaller = {
         program,
         tail,
         writeGeneral: (index, bytes, start, stop, out) => this.#writeGeneral(index, bytes, start, stop, out),
       };
-      this.#kernel = { kernel: rowKernel(), caller };
+      this.#kernel = { kernel, caller };
     }
     // A block, and behind it the most that one row of the kernel needs: ordinary blocks never grow.
     this.#out = new ByteWriter(BLOCK_BYTES + (program === undefined ? 0 : mostRowBytes(program, tail.text.length)));

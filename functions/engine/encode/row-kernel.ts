@@ -98,7 +98,8 @@ export function isKernelTail(tail: RowTail): boolean {
 
 let shared: RowKernel | undefined;
 
-/** The thread's own. */
-export function rowKernel(): RowKernel {
-  return (shared ??= new RowKernel(kernelMemory()));
+/** The thread's own, if it has one. */
+export function rowKernel(): RowKernel | undefined {
+  const memory = kernelMemory();
+  return memory && (shared ??= new RowKernel(memory));
 }

@@ -87,7 +87,8 @@ export class TupleKernel {
 
 let shared: TupleKernel | undefined;
 
-/** The thread's own. */
-export function tupleKernel(): TupleKernel {
-  return (shared ??= new TupleKernel(kernelMemory()));
+/** The thread's own, if it has one. */
+export function tupleKernel(): TupleKernel | undefined {
+  const memory = kernelMemory();
+  return memory && (shared ??= new TupleKernel(memory));
 }
