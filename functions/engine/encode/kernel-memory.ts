@@ -84,7 +84,7 @@ export interface KernelCode {
 
 /**
  * The kernel: WebAssembly that turns usual values into JSON, sixteen bytes at once, and its memory, a little more than a megabyte that never grows. One for each thread serves all tables:
- * nothing of a row stays in it from call to call.
+ * what is still of use from call to call (a program, a tail, a chunk) is known by whose it is, and loaded again where it is another one's.
  */
 export class KernelMemory {
   readonly bytes: Buffer;
