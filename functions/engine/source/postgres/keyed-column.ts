@@ -64,33 +64,51 @@ export function keyLiteral(key: KeyColumn, value: string): string {
   return `${quoteLiteral(value)}::${key.type}`;
 }
 
-/** Whether the rows can be read in the order of the key without sorting: a valid, full btree that begins with the key, in its own order. */
-export async function hasKeyIndex(connection: Connection, table: Table, key: KeyColumn, signal: AbortSignal): Promise<boolean> {
-  const sql = `select exists (${KEY_INDEXES} and i.indrelid = $1 and a.attnum = $2) as has_index`;
-  const [row] = await connection.query<{ readonly has_index: string }>(sql, [table.oid, key.column.position], signal);
-  return row?.has_index === 't';
+/**
+ * An index along which rows can be read in the order of their keys: a valid, full btree that begins with the key, in its own order or the reverse of it.
+ * A table that others inherit from may have one that they do not have.
+ */
+export interface KeyIndex {
+  /** What NULL counts as in it. No NULL is ever asked for, and yet the planner takes an index only for an order that has NULL at the same end. */
+  readonly nulls: 'highest' | 'lowest';
 }
 
-/** The same of many tables in one query: `oid:attnum` of the columns of theirs that have such an index. */
-export async function indexedColumns(
+/** Such an index of a table, if it has one. */
+export async function keyIndex(
+  connection: Connection,
+  table: Table,
+  key: KeyColumn,
+  signal: AbortSignal,
+): Promise<KeyIndex | undefined> {
+  return (await keyIndexes(connection, [table], signal)).get(keyId(table, key));
+}
+
+/** The same of many tables in one query, by {@link keyId}. */
+export async function keyIndexes(
   connection: Connection,
   tables: readonly Table[],
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const sql = `${KEY_INDEXES} and i.indrelid = any ($1::pg_catalog.oid[])`;
+): Promise<ReadonlyMap<string, KeyIndex>> {
   const oids = `{${tables.map(({ oid }) => String(oid)).join(',')}}`;
-  const rows = await connection.query<{ readonly oid: string; readonly attnum: string }>(sql, [oids], signal);
-  return new Set(rows.map(({ oid, attnum }) => `${oid}:${attnum}`));
+  const rows = await connection.query<{ readonly id: string; readonly nulls: KeyIndex['nulls'] }>(KEY_INDEXES, [oids], signal);
+  return new Map(rows.map(({ id, nulls }) => [id, { nulls }]));
 }
 
+/** Names a column among those of all tables. */
+export function keyId(table: Table, key: KeyColumn): string {
+  return `${String(table.oid)}:${String(key.column.position)}`;
+}
+
+/** `indoption` has 1 for DESC and 2 for NULLS FIRST: with neither, or both, NULL is the highest value, as in an ORDER BY that does not mention it. */
 const KEY_INDEXES = `
-    select i.indrelid as oid, a.attnum
+    select i.indrelid || ':' || a.attnum as id, case when bool_or(i.indoption[0] in (0, 3)) then 'highest' else 'lowest' end as nulls
       from pg_catalog.pg_index i
       join pg_catalog.pg_class c on c.oid = i.indexrelid
       join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
       join pg_catalog.pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
       join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attcollation = i.indcollation[0]
-     where i.indisvalid and i.indisready and i.indpred is null`;
+     where i.indrelid = any ($1::pg_catalog.oid[]) and i.indisvalid and i.indisready and i.indpred is null
+     group by i.indrelid, a.attnum`;
 
 /** Conditions, as SQL, that rows have which are never read, but counted. */
 export function unreadableSql(key: KeyColumn): readonly string[] {

@@ -6,9 +6,9 @@ import type { Connection } from './connection.ts';
 import { beginRead } from './copy-transaction.ts';
 import { boundSql } from './keyed-bound.ts';
 import { boundarySql } from './keyed-boundary.ts';
-import { indexedColumns, isSmallTable, keyColumn, keyLiteral, unreadableSql } from './keyed-column.ts';
-import type { KeyColumn } from './keyed-column.ts';
-import { highestKeySql } from './keyed-window.ts';
+import { isSmallTable, keyColumn, keyId, keyIndexes, keyLiteral, unreadableSql } from './keyed-column.ts';
+import type { KeyColumn, KeyIndex } from './keyed-column.ts';
+import { highestKeySql, smallSort } from './keyed-window.ts';
 import { readHorizon } from './look-back.ts';
 import type { Horizon } from './look-back.ts';
 import { quoteRelation } from './quote.ts';
@@ -39,17 +39,16 @@ export async function idleStreams(
     return candidate === undefined ? [] : [candidate];
   });
   if (candidates.length === 0) return idle;
-  const indexed = await indexedColumns(
+  const indexes = await keyIndexes(
     connection,
     candidates.map(({ look }) => look.table),
     signal,
   );
-  const isIndexed = ({ look, key }: Candidate): boolean =>
-    indexed.has(`${String(look.table.oid)}:${String(key.column.position)}`);
-  const cheap = candidates.filter((one) => isIndexed(one) || isSmallTable(one.look.table));
+  const indexOf = ({ look, key }: Candidate): KeyIndex | undefined => indexes.get(keyId(look.table, key));
+  const cheap = candidates.filter((one) => indexOf(one) !== undefined || isSmallTable(one.look.table));
   const horizons = await readHorizons(connection, cheap, signal);
-  for (const batch of cutBatches(cheap, (one) => (isIndexed(one) ? 0 : one.look.table.bytes))) {
-    for (const { at, found } of await lookAt({ connection, horizons, signal }, batch)) idle[at] = found;
+  for (const batch of cutBatches(cheap, (one) => (indexOf(one) === undefined ? one.look.table.bytes : 0))) {
+    for (const { at, found } of await lookAt({ connection, indexOf, horizons, signal }, batch)) idle[at] = found;
   }
   return idle;
 }
@@ -65,6 +64,7 @@ type Horizons = ReadonlyMap<string, Horizon>;
 
 interface Scope {
   readonly connection: Connection;
+  readonly indexOf: (candidate: Candidate) => KeyIndex | undefined;
   readonly horizons: Horizons;
   readonly signal: AbortSignal;
 }
@@ -148,10 +148,11 @@ interface LookRow {
   readonly unreadable: string;
 }
 
-async function lookAtOnce({ connection, horizons, signal }: Scope, batch: readonly Candidate[]): Promise<readonly Looked[]> {
-  const looks = batch.map((candidate) => lookSql(connection, candidate, horizons)).join('\n    union all');
+async function lookAtOnce(scope: Scope, batch: readonly Candidate[]): Promise<readonly Looked[]> {
+  const { connection, horizons, signal } = scope;
+  const looks = batch.map((candidate) => lookSql(scope, candidate)).join('\n    union all');
   await using _ = await beginRead(connection, { isolation: 'read committed' }, signal);
-  const sql = `set local lock_timeout = ${String(LOCK_TIMEOUT_MS)};${looks}`;
+  const sql = `set local lock_timeout = ${String(LOCK_TIMEOUT_MS)}; ${smallSort(connection)}${looks}`;
   const rows = new Map((await connection.query<LookRow>(sql, [], signal)).map((row) => [Number(row.at), row]));
   return batch.flatMap((candidate) => {
     const row = rows.get(candidate.at);
@@ -163,7 +164,8 @@ async function lookAtOnce({ connection, horizons, signal }: Scope, batch: readon
 }
 
 /** What a read looks at, one after the other, before it knows that there is nothing: the highest key, the rows at the boundary, where the bookmark would come to lie. */
-function lookSql(connection: Connection, { at, look, key }: Candidate, horizons: Horizons): string {
+function lookSql({ connection, indexOf, horizons }: Scope, candidate: Candidate): string {
+  const { at, look, key } = candidate;
   const { table, columns, from, lookBack } = look;
   const relation = quoteRelation(table.name);
   const { value, sentUpTo = value, boundary } = from;
@@ -182,7 +184,7 @@ function lookSql(connection: Connection, { at, look, key }: Candidate, horizons:
         limit: BigInt(boundary?.rows ?? '0') + 1n,
       });
   return `
-    select ${String(at)}::text as at, (${highestKeySql({ from: relation, key }, value)}) as highest,
+    select ${String(at)}::text as at, (${highestKeySql({ from: relation, key, index: indexOf(candidate) }, value)}) as highest,
            b.rows::text as rows, b.digest::text as digest, ${bound ?? 'null::text'} as bound,
            (${unreadableCount(table, key)})::text as unreadable
       from (${rows}) as b`;

@@ -10,7 +10,7 @@ import type { ReadTransaction } from './copy-transaction.ts';
 import { readBoundary } from './keyed-boundary.ts';
 import type { Boundary } from './keyed-boundary.ts';
 import { boundSql } from './keyed-bound.ts';
-import { hasKeyIndex, isSmallTable, keyColumn, keyLiteral, unreadableSql } from './keyed-column.ts';
+import { isSmallTable, keyColumn, keyIndex, keyLiteral, unreadableSql } from './keyed-column.ts';
 import type { KeyColumn } from './keyed-column.ts';
 import { cutWindow, highestKey, lowestKey, windowSql } from './keyed-window.ts';
 import type { WindowStart } from './keyed-window.ts';
@@ -85,15 +85,15 @@ interface Found {
 async function lookBeyond(reading: Reading): Promise<Found> {
   const { connection, request, key, signal } = reading;
   const { table, from: bookmark, maxRows } = request;
-  const keys = { from: quoteRelation(table.name), key };
-  const hasIndex = await hasKeyIndex(connection, table, key, signal);
+  const index = await keyIndex(connection, table, key, signal);
+  const hasIndex = index !== undefined;
+  const keys = { from: quoteRelation(table.name), key, index };
   const highest = await highestKey(connection, keys, bookmark.value, signal);
   if (highest === undefined) return { next: await emptyBookmark(reading), more: false, hasIndex };
   const start = await startOf(reading);
-  const window =
-    hasIndex && Number.isFinite(maxRows)
-      ? await cutWindow(connection, keys, { start, highest, maxRows }, signal)
-      : { last: highest, more: false };
+  const window = Number.isFinite(maxRows)
+    ? await cutWindow(connection, keys, { start, highest, maxRows }, signal)
+    : { last: highest, more: false };
   const where = windowSql(key, start, window.last);
   const min = await lowestKey(connection, keys, where, signal);
   const next = await nextBookmark(reading, window.last, highest);
