@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Discovery, PlanView, RunOutcome, RunRequest, SetupSqlRequest, Workspace } from './cli/workspace.ts';
 import { check } from './engine/check/check.ts';
@@ -30,6 +32,7 @@ import { singerCatalog } from './engine/source/singer-catalog.ts';
 import { engineOf } from './integration-engine.ts';
 import { openSink, openStateStore } from './open-stores.ts';
 import { openSource, secretsOf } from './open-source.ts';
+import { openThreads } from './threads/open-threads.ts';
 import { planView, statusView, streamsNamed } from './workspace-views.ts';
 
 export interface LocalOptions {
@@ -37,6 +40,12 @@ export interface LocalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Sees every event of a job at once. */
   readonly onLog?: (event: LogEvent) => void;
+  /** Cores that large jobs may use, each by a thread. @default those of the machine that this process may use */
+  readonly cores?: number;
+  /** How much each thread has to have to read, in bytes of the source's disk. @default 128 MiB */
+  readonly bytesPerThread?: number;
+  /** The module that threads run. @default the built one beside this file; where there is none (sources that were not built) there are no threads */
+  readonly threadEntry?: URL;
 }
 
 /**
@@ -125,7 +134,12 @@ class LocalWorkspace implements Workspace {
       also: (event) => this.#options.onLog?.(event),
     });
     const engine = await this.#engine(scope, { signal: request.abort, log: kept.log, progress: request.progress });
-    const outcome = await runJob(engine, { trigger: request.trigger }, { stop: request.stop, abort: request.abort });
+    const threads = this.#threads(scope);
+    const outcome = await runJob(
+      { ...engine, ...threads },
+      { trigger: request.trigger },
+      { stop: request.stop, abort: request.abort },
+    );
     return outcome.state === 'failed' ? { state: 'finished', report: outcome.report } : outcome;
   }
 
@@ -218,6 +232,13 @@ class LocalWorkspace implements Workspace {
     return { integration, sink, ledger: openLedger(store, name, { clock: systemClock, logger: silentLogger, owner }) };
   }
 
+  #threads({ integration }: Scope): Pick<Engine, 'threads'> {
+    const { env, cores = availableParallelism(), bytesPerThread, threadEntry: entry = builtEntry() } = this.#options;
+    if (entry === undefined) return {};
+    const limits = { cores, ...(bytesPerThread === undefined ? {} : { bytesPerThread }) };
+    return { threads: openThreads({ entry, ...limits, config: this.#loaded.config, integration, env }) };
+  }
+
   #integration(name: string): IntegrationConfig {
     const { config, file } = this.#loaded;
     const integration = config.integrations.find((known) => known.name === name);
@@ -240,6 +261,11 @@ class LocalWorkspace implements Workspace {
       progress: run.progress ?? (() => undefined),
     });
   }
+}
+
+function builtEntry(): URL | undefined {
+  const built = new URL('./threads/entry.js', import.meta.url);
+  return existsSync(built) ? built : undefined;
 }
 
 async function openCheckedStore(state: Parameters<typeof openStateStore>[0]): Promise<LedgerStore> {

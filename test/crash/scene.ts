@@ -21,11 +21,11 @@ export interface Scene extends AsyncDisposable {
 export async function openScene(
   { stores, serverOf }: Bench,
   column: Column,
-  { isWide }: { readonly isWide: boolean },
+  { isWide, connections = 1 }: { readonly isWide: boolean; readonly connections?: number },
 ): Promise<Scene> {
   const db = await createDatabaseOn(await serverOf(column.major), column.major, { sessionsAtEnd: 'any' });
   await fillSource(db, { isWide });
-  const place = await stores.openPlace(column.store, db, yamlOf(column, db.database, isWide));
+  const place = await stores.openPlace(column.store, db, yamlOf(column, { slot: db.database, isWide, connections }));
   return {
     db,
     place,
@@ -36,14 +36,20 @@ export async function openScene(
   };
 }
 
-function yamlOf({ method, log }: Column, slot: string, isWide: boolean): IntegrationYaml {
+interface SceneSettings {
+  readonly slot: string;
+  readonly isWide: boolean;
+  readonly connections: number;
+}
+
+function yamlOf({ method, log }: Column, { slot, isWide, connections }: SceneSettings): IntegrationYaml {
   const table = (name: string): string =>
     `  - { table: public.${name}, method: ${method}${method === 'INCREMENTAL' ? ', replicationKey: at' : ''} }`;
   return {
     lines: [
       `rangeBytes: ${isWide ? '1 GiB' : '32 KiB'}`,
-      // One worker: what a job comes by, and how often, is then the same each time.
-      'connections: 1',
+      // With one worker, what a job comes by, and how often, is the same each time.
+      `connections: ${String(connections)}`,
       ...(log === undefined ? [] : [`logBased: { plugin: ${log.plugin}, consume: ${log.consume}, slot: ${slot} }`]),
       'tables:',
       table('items'),

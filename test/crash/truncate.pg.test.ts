@@ -73,3 +73,28 @@ test('rows that a TRUNCATE of the same batch supersedes are not written', async 
   const emptied = report.tables.find(({ table }) => table === 'emptied');
   expect(emptied).toMatchObject({ rows: 1, rowsRead: 1, inserts: 1, updates: 0 });
 });
+
+test('a table that is truncated before its first copy begins is not copied: the log has all of its rows', async () => {
+  await using db = await createDatabase(newestMajor, { sessionsAtEnd: 'any' });
+  await db.query(
+    `create table emptied (id int primary key, label text); insert into emptied select n, 'a' from generate_series(1, 50) n`,
+  );
+  await using ws = await openTestWorkspace(db, {
+    lines: [
+      'connections: 1',
+      'defaultReplicationMethod: LOG_BASED',
+      'selectAll: true',
+      `logBased: { plugin: pgoutput, slot: ${db.database} }`,
+    ],
+  });
+  // It has its slot then, and nothing is copied yet.
+  await runChildJob(ws.configPath, undefined, { fail: { at: 'work.save.after', hit: 1, how: 'kill' } });
+  await db.query(`truncate emptied; insert into emptied values (1, 'c')`);
+
+  expect((await ws.run()).state).toBe('complete');
+
+  const { rows, keys } = await load(ws.folder, await ws.reports());
+  expect(rows.get(`${db.database}.public.emptied`)?.map((row) => row['label'])).toEqual(['c']);
+  expect((await objects(ws)).filter((key) => !keys.has(key))).toEqual([]);
+  expect((await objects(ws)).filter((key) => key.includes('/copy-'))).toEqual([]);
+});

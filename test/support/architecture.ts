@@ -52,11 +52,18 @@ const ZONES: readonly Zone[] = [
     zones: ['model', 'runtime', 'config', 'functions/cli', 'wiring'],
     packages: ['pg', 'yaml'],
   },
+  // Wiring too: what runs in a thread of a large job.
+  {
+    name: 'functions/threads',
+    files: /^functions\/threads\//,
+    zones: ['model', 'runtime', 'config', 'source', 'ledger', 'jobs', 'wiring'],
+    packages: [],
+  },
   // The only files that choose implementations, and that clients of AWS are made in.
   {
     name: 'wiring',
     files: /^functions\/[^/]+$/,
-    zones: [...ENGINE, ...IMPLEMENTATIONS, 'functions/contract', 'functions/cli', 'functions/aws'],
+    zones: [...ENGINE, ...IMPLEMENTATIONS, 'functions/contract', 'functions/cli', 'functions/aws', 'functions/threads'],
     packages: [AWS, /^@smithy\//],
   },
   // Wiring too: what runs in Lambda.

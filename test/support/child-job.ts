@@ -1,43 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rename } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import type { Failpoint } from '../../functions/engine/runtime/failpoint-list.ts';
-import { CHILD_ORDER } from './child-order.ts';
+import { bundled } from './bundle.ts';
+import { CHILD_ORDER, CHILD_THREAD } from './child-order.ts';
 import type { ChildOrder } from './child-order.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-let bundle: Promise<string> | undefined;
-
-/** The program `run-child.ts` in one file, packages and all: a process of it starts in a fraction of a second. Built once per test process. */
-function bundledChild(): Promise<string> {
-  bundle ??= (async () => {
-    const folder = `${ROOT}/.cache/test`;
-    await mkdir(folder, { recursive: true });
-    const path = `${folder}/run-child-${String(process.pid)}.mjs`;
-    await build({
-      entryPoints: [`${ROOT}/test/support/run-child.ts`],
-      outfile: `${path}.tmp`,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      // Native parts that their packages do without.
-      external: ['pg-native', 'cpu-features', '*.node'],
-      banner: {
-        js: `import{createRequire as __makeRequire}from'node:module';const require=__makeRequire(import.meta.url);const __filename=import.meta.filename;const __dirname=import.meta.dirname;`,
-      },
-      legalComments: 'none',
-      logLevel: 'error',
-    });
-    await rename(`${path}.tmp`, path);
-    return path;
-  })();
-  return bundle;
-}
 
 export interface ChildOutcome {
   /** State of the report, `busy`, or empty if it was killed before its end. */
@@ -65,10 +32,14 @@ export interface ChildJob {
 
 /** Starts a job in a process of its own, under an order. */
 export async function startChildJob(configPath: string, order: ChildOrder = {}): Promise<ChildJob> {
-  const child = spawn(process.execPath, ['--no-deprecation', '--no-warnings', await bundledChild(), configPath], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, [CHILD_ORDER]: JSON.stringify(order) },
-  });
+  const child = spawn(
+    process.execPath,
+    ['--no-deprecation', '--no-warnings', await bundled('test/support/run-child.ts'), configPath],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, [CHILD_ORDER]: JSON.stringify(order), ...(await threadEnv(order)) },
+    },
+  );
   const exited = once(child, 'close');
   let output = '';
   let startedAt = Date.now();
@@ -95,6 +66,10 @@ export async function startChildJob(configPath: string, order: ChildOrder = {}):
     exitCode: () => child.exitCode,
     signal: (name) => void child.kill(name),
   };
+}
+
+async function threadEnv({ threads }: ChildOrder): Promise<Readonly<Record<string, string>>> {
+  return threads === undefined ? {} : { [CHILD_THREAD]: await bundled('test/support/run-child-thread.ts') };
 }
 
 /** Runs one job in a process of its own; kills it by SIGKILL after so many milliseconds of work, or as soon as a condition holds, unless it was quicker. */

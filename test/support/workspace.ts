@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { openLocal } from '../../functions/local.ts';
+import type { LocalOptions } from '../../functions/local.ts';
 import type { Workspace } from '../../functions/cli/workspace.ts';
 import type { LoadingReport } from '../../functions/engine/model/report.ts';
 import type { LogEvent } from '../../functions/engine/runtime/logger.ts';
@@ -17,7 +18,8 @@ export interface TestWorkspace extends AsyncDisposable {
   readonly events: readonly LogEvent[];
   /** Writes the configuration anew; the next call uses it. */
   configure(integration: IntegrationYaml): Promise<void>;
-  open(): Promise<Workspace>;
+  /** `engine` changes it for this time. */
+  open(engine?: Partial<LocalOptions>): Promise<Workspace>;
   /** One job to its end. */
   run(options?: {
     readonly stop?: AbortSignal;
@@ -38,6 +40,7 @@ export interface IntegrationYaml {
 export async function openTestWorkspace(
   server: ServerAddress & { readonly database: string; readonly user?: string },
   yaml: IntegrationYaml,
+  engine: Partial<LocalOptions> = {},
 ): Promise<TestWorkspace> {
   const folder = await mkdtemp(join(tmpdir(), 'backstitch-test-'));
   const configPath = join(folder, 'backstitch.yaml');
@@ -57,7 +60,8 @@ export async function openTestWorkspace(
     await writeFile(configPath, text);
   };
   await configure(yaml);
-  const open = (): Promise<Workspace> => openLocal({ configPath, env: {}, onLog: (event) => events.push(event) });
+  const open = (other: Partial<LocalOptions> = {}): Promise<Workspace> =>
+    openLocal({ configPath, env: {}, onLog: (event) => events.push(event), ...engine, ...other });
   return {
     folder,
     configPath,

@@ -37,6 +37,7 @@ export async function startCopy(scope: UnitScope, version: number): Promise<read
   const { context, stream } = scope;
   // Of a stream that nobody knows yet no report could name what this copy commits before it is complete.
   if (stream.known === null) await updateState(context, stream, (state) => state);
+  if (await isSuperseded(scope, version)) return [];
   // The bookmark from before the copy: what changes from now on is read again by key, whatever the copy saw of it.
   const keyBookmark = stream.method === 'INCREMENTAL' ? await keyBookmarkNow(scope) : null;
   const start = await startOf(scope);
@@ -229,6 +230,13 @@ async function keyBookmarkNow(scope: UnitScope): Promise<KeyBookmark> {
     signal,
   );
   return read.next;
+}
+
+/** Whether the log of this job has brought a TRUNCATE meanwhile, with a version that begins empty: its rows are all that there are, and no report would name those of this copy. */
+async function isSuperseded({ context, stream }: UnitScope, version: number): Promise<boolean> {
+  if (stream.method !== 'LOG_BASED') return false;
+  const state = parseStreamState((await context.ledger.document(streamItems.state(stream.id)))?.value);
+  return state !== undefined && state.version > version;
 }
 
 /** The bookmark of a copy's head: whether its rows are all durable, partly (of a read that cannot be resumed), or not at all. */

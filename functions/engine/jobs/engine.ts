@@ -7,6 +7,7 @@ import type { Source } from '../source/source.ts';
 import type { JobSettings, JobStream } from './job.ts';
 import type { ProgressListener } from './progress.ts';
 import type { ErrorReport, ReplicationError } from '../model/errors.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** What the configuration selects from a catalog. */
 export interface SelectedStreams {
@@ -35,4 +36,6 @@ export interface Engine {
   readonly progress: ProgressListener;
   /** In `[0, 1)`, for job ids. */
   readonly random: () => number;
+  /** Absent: all workers of a job run in the thread that it began in. */
+  readonly threads?: WorkerThreads;
 }

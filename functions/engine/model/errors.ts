@@ -48,6 +48,20 @@ export function asUnexpected(error: unknown): ReplicationError {
   return new ReplicationError('unexpected', { what: `${name}${code}` }, { cause: error });
 }
 
+/** The error that a report was made of, in another thread. */
+export function errorFrom({ code, message, remedy }: ErrorReport, options?: ErrorOptions): ReplicationError {
+  return new ReportedError(code, { message, remedy }, options);
+}
+
+/** Its texts are filled in already. */
+class ReportedError extends ReplicationError {
+  constructor(code: ErrorCode, { message, remedy }: Pick<ErrorReport, 'message' | 'remedy'>, options?: ErrorOptions) {
+    super(code, {} as Details<ErrorCode>, options);
+    this.message = message;
+    Object.defineProperty(this, 'remedy', { value: remedy });
+  }
+}
+
 function fill(template: string, details: Readonly<Record<string, string | number>>): string {
   return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`));
 }

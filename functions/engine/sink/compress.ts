@@ -3,11 +3,15 @@ import { giveBlockMemory, takeBlockMemory } from '../encode/block-memory.ts';
 import { freeMemory } from '../runtime/free-memory.ts';
 import { gzipFormat } from './gzip-format.ts';
 import type { PieceFormat } from './piece-format.ts';
+import type { PoolShare } from './pool-share.ts';
 import { zstdFormat } from './zstd-format.ts';
 
-/** How objects are stored. `level`: 1 (fast) to 9 for gzip, @default 1; 1 to 19 for zstd, @default 1. */
+/**
+ * How objects are stored. `level`: 1 (fast) to 9 for gzip, @default 1; 1 to 19 for zstd, @default 1. `pool`: shared by threads that compress at the same time, @default one thread alone;
+ * zstd makes one stream an object, and four of them are more than sources send.
+ */
 export type Compression =
-  | { readonly kind: 'gzip'; readonly level?: number }
+  | { readonly kind: 'gzip'; readonly level?: number; readonly pool?: PoolShare }
   | { readonly kind: 'zstd'; readonly level?: number }
   | { readonly kind: 'none' };
 
@@ -171,7 +175,7 @@ function together(blocks: readonly Buffer[], length: number): Buffer {
 function formatOf(compression: Compression): PieceFormat {
   switch (compression.kind) {
     case 'gzip':
-      return gzipFormat(compression.level ?? 1);
+      return gzipFormat(compression.level ?? 1, compression.pool);
     case 'zstd':
       return zstdFormat(compression.level ?? 1);
     case 'none':

@@ -2,12 +2,14 @@ import * as zlib from 'node:zlib';
 import { freeMemory } from '../runtime/free-memory.ts';
 import { OUTPUT_CHUNK_BYTES } from './piece-format.ts';
 import type { PieceFormat } from './piece-format.ts';
+import { enterPool, leavePool } from './pool-share.ts';
+import type { PoolShare } from './pool-share.ts';
 
 /**
  * One gzip member made of pieces, as pigz does it: each ends with a sync flush, so it ends on a whole byte and is not marked as the last block.
  * RFC 1952 (member), RFC 1951 3.2 (blocks).
  */
-export function gzipFormat(level: number): PieceFormat {
+export function gzipFormat(level: number, pool?: PoolShare): PieceFormat {
   let crc = 0;
   let size = 0;
   return {
@@ -17,7 +19,7 @@ export function gzipFormat(level: number): PieceFormat {
     piece: (bytes) => {
       crc = zlib.crc32(bytes, crc);
       size = (size + bytes.length) % 2 ** 32;
-      return deflated(bytes, level);
+      return enterPool(pool) ? deflated(bytes, level).finally(() => leavePool(pool)) : deflatedHere(bytes, level);
     },
     tail: () => {
       const tail = Buffer.alloc(10);
@@ -41,6 +43,12 @@ function deflated(bytes: Buffer, level: number): Promise<Buffer> {
     stream.on('end', () => resolve(inOne(chunks)));
     stream.end(bytes);
   });
+}
+
+/** The same bytes, made by this thread. */
+function deflatedHere(bytes: Buffer, level: number): Promise<Buffer> {
+  const made = zlib.deflateRawSync(bytes, { level, chunkSize: OUTPUT_CHUNK_BYTES, finishFlush: zlib.constants.Z_SYNC_FLUSH });
+  return Promise.resolve(made);
 }
 
 /** Chunks that nobody else has, in one; their own memory is free then. */

@@ -48,7 +48,7 @@ export const RUNNING_ERRORS = {
   'worker-died': {
     summary: 'A worker of the job {job} ended without a word: its machine went away, or it ran out of memory or time.',
     remedy:
-      'Nothing to do: the next run goes on from its last commit. If it repeats, give the function more memory, and look into its log group.',
+      'Nothing to do: the next run goes on from its last commit. If it repeats, give the function, or the machine, more memory, and look into its log.',
     retry: 'next-run',
   },
   'plan-too-long': {

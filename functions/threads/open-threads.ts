@@ -1,0 +1,107 @@
+import { Worker } from 'node:worker_threads';
+import type { Config, IntegrationConfig } from '../engine/config/config.ts';
+import type { Budget } from '../engine/jobs/job.ts';
+import type { ThreadWork, WorkerThreads } from '../engine/jobs/worker-threads.ts';
+import { ReplicationError } from '../engine/model/errors.ts';
+import { withCopiedSecrets } from './copied-secrets.ts';
+import { receivedFailure } from './failures.ts';
+import type { FromThread, ThreadStart, ToThread } from './messages.ts';
+import { ServedGate } from './served-gate.ts';
+
+/** Starting a thread takes a quarter of a second of CPU time and some 40 MB of memory. */
+const BYTES_PER_THREAD = 128 * 1024 * 1024;
+
+/** What threads of jobs of one integration begin with. */
+export interface ThreadsOptions {
+  /** The module that threads run: `entry.ts` of this folder, built. */
+  readonly entry: URL;
+  readonly cores: number;
+  /** Of the source's disk, for each thread. @default 128 MiB */
+  readonly bytesPerThread?: number;
+  readonly config: Config;
+  readonly integration: IntegrationConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Threads for the workers of jobs. Nothing is started before there is work for it. */
+export function openThreads(options: ThreadsOptions): WorkerThreads {
+  const { cores, bytesPerThread = BYTES_PER_THREAD } = options;
+  return { cores, bytesPerThread, run: (work, budget) => runInThread(options, work, budget) };
+}
+
+async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Budget): Promise<'ended' | 'not-started'> {
+  const { log } = work;
+  let thread: Worker;
+  try {
+    thread = new Worker(options.entry, { workerData: startOf(options, work), name: 'backstitch' });
+  } catch (error) {
+    return notStarted(work, error);
+  }
+  const send = (message: ToThread): void => thread.postMessage(message);
+  using gate = work.pressure && new ServedGate(work.pressure, work.workers, send);
+  using _stop = whenAborted(budget.stop, () => send({ kind: 'stop' }));
+  using _abort = whenAborted(budget.abort, () => send({ kind: 'abort' }));
+  try {
+    return await new Promise((resolve, reject) => {
+      let isStarted = false;
+      const died = (error: unknown): void => {
+        if (isStarted) reject(new ReplicationError('worker-died', { job: work.job }, { cause: error }));
+        else resolve(notStarted(work, error));
+      };
+      thread.on('error', died);
+      thread.on('exit', (code) => died(new Error(`the thread ended with code ${String(code)}`)));
+      thread.on('message', (message: FromThread) => {
+        switch (message.kind) {
+          case 'started':
+            isStarted = true;
+            log.log('INFO', 'thread-started', { workers: work.workers.join(', ') });
+            break;
+          case 'progress':
+            work.progress(message.event);
+            break;
+          case 'log':
+            log.log(message.level, message.event, message.fields);
+            break;
+          case 'ended':
+            resolve('ended');
+            break;
+          case 'failed':
+            reject(receivedFailure(message.error));
+            break;
+          default:
+            gate?.receive(message);
+        }
+      });
+    });
+  } finally {
+    // It has closed what it opened; one that is broken cannot.
+    await thread.terminate();
+  }
+}
+
+function notStarted({ log }: ThreadWork, error: unknown): 'not-started' {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'none';
+  log.log('WARNING', 'thread-not-started', { code });
+  return 'not-started';
+}
+
+function startOf({ config, integration, env }: ThreadsOptions, work: ThreadWork): ThreadStart {
+  const { integrations: _, ...rest } = config;
+  const { job, workers, settings, streams, pressure } = work;
+  return {
+    config: rest,
+    integration: withCopiedSecrets(integration),
+    env: { ...env },
+    job,
+    workers,
+    settings,
+    streams,
+    gate: pressure === undefined ? 'open' : 'asked',
+  };
+}
+
+function whenAborted(signal: AbortSignal, act: () => void): Disposable {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) };
+}
