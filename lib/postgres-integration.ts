@@ -45,7 +45,7 @@ export interface PostgresIntegrationProps {
   readonly databaseResourceId?: string;
   /** Keys that secrets are encrypted with. @default - that of Secrets Manager */
   readonly secretKeyArns?: readonly string[];
-  /** Memory of the functions that extract. At 1,769 MB a function has a whole CPU. @default 1769 */
+  /** Memory of the functions that extract. At 1,769 MB a function has the CPU of one core, below it less. @default 1769 */
   readonly memoryMB?: number;
   /** Disk of the functions that extract; transactions that are still open are kept there. @default 2048 */
   readonly ephemeralStorageMB?: number;

@@ -14,4 +14,6 @@ step() {
 
 step npm run --silent lint
 step npm run --silent typecheck
+# By CPU time and as a ratio in the same run, so that what else the machine does counts little.
+step npm run --silent bench -- --check
 step npm test --silent

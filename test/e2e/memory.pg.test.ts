@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoadingReport } from '../../functions/engine/model/report.ts';
 import { createDatabase, newestMajor } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
@@ -12,14 +12,19 @@ import { bundleCli } from './support/bundle-cli.ts';
 import type { BundledCli } from './support/bundle-cli.ts';
 import { runCli } from './support/run-cli.ts';
 
+/** Of a job with as many workers as there are by default. */
 const LIMIT_BYTES = 300e6;
+/** Of a job that reads one thing at a time; parts on their way to S3, and the SDK, come to 30 MB more than a folder. */
+const ONE_READ_LIMIT_BYTES = { folder: 150e6, s3: 165e6 };
 const JSON_BYTES = 300e6;
 const ROWS = 260_000;
 
 /** As many workers as there are by default, all of them busy with a range each. */
 const CUT = ['rangeBytes: 33554432', 'connections: 4', 'tables: [{ table: public.items, method: FULL_TABLE }]'];
+/** The same ranges, one after the other. */
+const CUT_ONE = ['rangeBytes: 33554432', 'connections: 1', 'tables: [{ table: public.items, method: FULL_TABLE }]'];
 /** One read that cannot be cut. */
-const VIEW = ['tables: [{ view: public.latest, method: FULL_TABLE, primaryKey: [id] }]'];
+const VIEW = ['connections: 1', 'tables: [{ view: public.latest, method: FULL_TABLE, primaryKey: [id] }]'];
 
 let db: TestDatabase;
 let cli: BundledCli;
@@ -40,7 +45,7 @@ afterAll(async () => {
   await cli[Symbol.asyncDispose]();
 });
 
-async function expectFlat(ws: TestWorkspace, env: Readonly<Record<string, string>> = {}): Promise<void> {
+async function expectFlat(ws: TestWorkspace, limitBytes: number, env: Readonly<Record<string, string>> = {}): Promise<void> {
   const outcome = await runCli(['run', '--config', ws.configPath, '--json'], { program: cli.program, env });
 
   expect(outcome.code, outcome.err).toBe(0);
@@ -48,26 +53,33 @@ async function expectFlat(ws: TestWorkspace, env: Readonly<Record<string, string
   expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
   expect(report.tables[0]?.jsonBytes).toBeGreaterThan(JSON_BYTES);
   expect(outcome.peakBytes).toBeGreaterThan(0);
-  expect(outcome.peakBytes).toBeLessThan(LIMIT_BYTES);
+  expect(outcome.peakBytes).toBeLessThan(limitBytes);
 }
 
-test.each([
-  ['ranges', CUT],
-  ['one long read', VIEW],
-])('a copy of 300 MB stays below 300 MB of memory: %s, into a folder', { timeout: 600_000 }, async (_, lines) => {
-  await using ws = await openTestWorkspace(db, { lines });
+describe('the memory of a copy of 300 MB', () => {
+  test.each([
+    ['ranges by four workers', CUT, LIMIT_BYTES],
+    ['ranges one by one', CUT_ONE, ONE_READ_LIMIT_BYTES.folder],
+    ['one long read', VIEW, ONE_READ_LIMIT_BYTES.folder],
+  ])('into a folder, %s, stays below its limit', { timeout: 600_000 }, async (_, lines, limitBytes) => {
+    await using ws = await openTestWorkspace(db, { lines });
 
-  await expectFlat(ws);
-});
+    await expectFlat(ws, limitBytes);
+  });
 
-test('a copy of 300 MB stays below 300 MB of memory: ranges, into S3', { timeout: 600_000 }, async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'backstitch-bodies-'));
-  try {
-    await using cloud = await startCloud({ directory });
-    await using ws = await openCloudWorkspace(cloud, db, { lines: CUT });
+  test.each([
+    ['ranges by four workers', CUT, LIMIT_BYTES],
+    ['ranges one by one', CUT_ONE, ONE_READ_LIMIT_BYTES.s3],
+    ['one long read', VIEW, ONE_READ_LIMIT_BYTES.s3],
+  ])('into S3, %s, stays below its limit', { timeout: 600_000 }, async (_, lines, limitBytes) => {
+    const directory = await mkdtemp(join(tmpdir(), 'backstitch-bodies-'));
+    try {
+      await using cloud = await startCloud({ directory });
+      await using ws = await openCloudWorkspace(cloud, db, { lines });
 
-    await expectFlat(ws, cloud.env);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+      await expectFlat(ws, limitBytes, cloud.env);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });

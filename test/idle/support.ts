@@ -11,7 +11,7 @@ import type { TestWorkspace } from '../support/workspace.ts';
 export interface JobRequests {
   readonly report: LoadingReport;
   readonly dynamo: readonly DynamoRequest[];
-  /** Requests by operation. */
+  /** Requests by operation, without those for the extraction log. */
   readonly s3: Readonly<Record<string, number>>;
   /** SQL statements of all sessions. */
   readonly statements: readonly string[];
@@ -42,12 +42,36 @@ export async function withScene(
     cloud.s3.requests.clear();
     const logged = (await server.log()).length;
     const report = await workspace.run();
-    const s3: Record<string, number> = {};
-    for (const { operation } of cloud.s3.requests.all) s3[operation] = (s3[operation] ?? 0) + 1;
     const log = (await server.log()).slice(logged);
-    return { report, dynamo: cloud.dynamo.requests, s3, statements: log.match(/LOG: {2}(statement|execute [^:]*):.*/g) ?? [] };
+    return {
+      report,
+      dynamo: cloud.dynamo.requests,
+      s3: s3ByOperation(cloud),
+      statements: log.match(/LOG: {2}(statement|execute [^:]*):.*/g) ?? [],
+    };
   };
   await use({ db, cloud, workspace, count });
+}
+
+/** Requests to S3 by operation. Without the extraction log, which a slow job writes in more pieces than a fast one. */
+export function s3ByOperation({ s3 }: Pick<Cloud, 's3'>): Readonly<Record<string, number>> {
+  return counted(s3.requests.all.flatMap(({ operation, key }) => (key.includes('/_logs/') ? [] : [operation])));
+}
+
+/** Requests to DynamoDB by operation and kind of item. Without the lease and the stop request: they are asked for as time goes by. */
+export function dynamoByKind(requests: readonly DynamoRequest[]): Readonly<Record<string, number>> {
+  return counted(
+    requests.flatMap(({ operation, item }) => {
+      const kind = item === undefined ? '' : (/^doc#\w+|^\w+/.exec(item)?.[0] ?? item);
+      return /^(lease|control)$/.test(kind) ? [] : [`${operation} ${kind}`.trim()];
+    }),
+  );
+}
+
+function counted(names: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }
 
 /** Makes `t1` to `t<count>`, each with one row that is older than any look-back. */

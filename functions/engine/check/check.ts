@@ -6,6 +6,7 @@ import { streamId } from '../model/stream.ts';
 import { select } from '../plan/select.ts';
 import type { SelectedStream, Selection } from '../plan/select.ts';
 import type { Sink } from '../sink/sink.ts';
+import { hasZstd } from '../sink/zstd-format.ts';
 import type { SourceFacts } from '../source/check-facts.ts';
 import type { Source } from '../source/source.ts';
 import { connectionFinding, transportFindings } from './connection-findings.ts';
@@ -17,7 +18,7 @@ import { guessedName } from './names.ts';
 import { privilegeFindings, unreadableNames } from './privilege-findings.ts';
 import { publicationFindings } from './publication-findings.ts';
 import { serverFindings } from './server-findings.ts';
-import { destinationFinding, stateFinding } from './store-findings.ts';
+import { compressionFindings, destinationFinding, stateFinding } from './store-findings.ts';
 import { selectionFindings, streamFindings } from './stream-findings.ts';
 
 /** What is checked, and how to get at it; what cannot be opened is a finding too. */
@@ -139,13 +140,13 @@ function explained(facts: SourceFacts, integration: IntegrationConfig, privilege
   ]);
 }
 
-async function checkDestination({ destination, openSink }: CheckParts, signal: AbortSignal): Promise<readonly Finding[]> {
+async function checkDestination({ destination, state, openSink }: CheckParts, signal: AbortSignal): Promise<readonly Finding[]> {
   try {
     await using sink = await openSink();
     await sink.check(signal);
     await sink.read(NO_SUCH_KEY, signal);
     for await (const _ of sink.list(NO_SUCH_KEY, signal)) break;
-    return [];
+    return compressionFindings(destination, state, { hasZstd: hasZstd(), node: process.versions.node });
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ReplicationError)) throw error;

@@ -15,6 +15,29 @@ export function destinationFinding(error: ReplicationError, destination: Destina
   };
 }
 
+/**
+ * Whether jobs can compress as they are told. Pure. `hasZstd`: whether this Node can. Where objects and state are in AWS, jobs may run there, in functions that can; elsewhere they run on this machine.
+ */
+export function compressionFindings(
+  { compression, url, location }: DestinationConfig,
+  state: StateConfig,
+  { hasZstd, node }: { readonly hasZstd: boolean; readonly node: string },
+): readonly Finding[] {
+  if (compression !== 'zstd' || hasZstd) return [];
+  const mayRunInAws = location.kind === 's3' && state.location.kind === 'dynamodb';
+  return [
+    {
+      severity: mayRunInAws ? 'warning' : 'error',
+      code: 'not-available-here',
+      area: 'destination',
+      what: `Node ${node} has no zstd compression.`,
+      where: url,
+      why: `Every stream fails in a job that runs on this machine${mayRunInAws ? '; in AWS it works' : ''}.`,
+      fix: { kind: 'config', text: 'compression: gzip (or run jobs with Node 22.15 or newer)' },
+    },
+  ];
+}
+
 /** Why the state store cannot be used. Pure. */
 export function stateFinding(error: ReplicationError, state: StateConfig): Finding {
   return {

@@ -65,7 +65,7 @@ export const aws = mapping({
   memoryMB: memoryMB()
     .default(1769)
     .describe(
-      'Memory of the functions in MB. At 1,769 a function has a whole CPU, which extraction is bound by; more helps with wide tables and zstd.',
+      'Memory of the functions in MB, by which Lambda also gives them CPU: that of one core at 1,769, less below. Where there is more than one core, compression runs beside encoding.',
     ),
   ephemeralStorageMB: ephemeralStorageMB()
     .default(2048)

@@ -44,7 +44,7 @@ export function compressionOf(compression: Compression): { readonly extension: s
 
 /**
  * Compresses on the libuv pool, several pieces at a time, and calls `out` with the results in order, one call at a time. Their memory is freed when `out` has resolved.
- * One gzip member or zstd frame per object, since readers exist that silently stop after the first one (browsers for gzip, Node itself for zstd). zstd is made by
+ * One gzip member or zstd frame per object, since readers exist that silently stop after the first one (browsers for gzip, older Nodes for zstd). zstd is made by
  * one thread, which is faster than PostgreSQL. Throws `not-available-here` for zstd on a Node without it (before 22.15).
  */
 export function openCompressor(

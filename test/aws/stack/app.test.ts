@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { configFile } from '../../../functions/contract.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'backstitch-app-'));
@@ -46,6 +47,9 @@ describe('npx cdk synth', () => {
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toMatch(/shop starts at 20.*Z, 20.*Z/);
     expect(err).toMatch(/Idle, the stack costs about \$\d+\.\d\d a month/);
+    // The setting that is recommended in AWS, and a Node.js that has it.
+    for (const integration of ['shop', 'billing'])
+      expect(readFileSync(join(outdir, 'staging', integration, configFile), 'utf8')).toContain('"compression":"zstd"');
     expect(readFileSync(join(outdir, 'Backstitch.template.json'), 'utf8')).toContain('nodejs24.x');
     expect(JSON.parse(readFileSync(join(outdir, 'manifest.json'), 'utf8')).missing).toBeUndefined();
   });

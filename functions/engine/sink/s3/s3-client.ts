@@ -13,7 +13,7 @@ export function createS3Client(options: S3ClientOptions = {}): S3Client {
   const client = new S3Client({
     maxAttempts: 5,
     followRegionRedirects: true,
-    // A part of 8 MiB in 60 s is 0.14 MB/s: slower than that is a dead connection.
+    // A part of 5 MiB in 60 s is 0.09 MB/s: slower than that is a dead connection.
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
     ...options,
   });
