@@ -42,7 +42,7 @@ export interface LocalOptions {
   readonly onLog?: (event: LogEvent) => void;
   /** Cores that large jobs may use, each by a thread. @default those of the machine that this process may use */
   readonly cores?: number;
-  /** How much each thread has to have to read, in bytes of the source's disk. @default 128 MiB */
+  /** How much each thread has to have to read, in bytes of the source's disk. @default 64 MiB */
   readonly bytesPerThread?: number;
   /** The module that threads run. @default the built one beside this file; where there is none (sources that were not built) there are no threads */
   readonly threadEntry?: URL;

@@ -9,14 +9,14 @@ import type { FromThread, ThreadStart, ToThread } from './messages.ts';
 import { ServedGate } from './served-gate.ts';
 
 /** Starting a thread takes a quarter of a second of CPU time and some 40 MB of memory. */
-const BYTES_PER_THREAD = 128 * 1024 * 1024;
+const BYTES_PER_THREAD = 64 * 1024 * 1024;
 
 /** What threads of jobs of one integration begin with. */
 export interface ThreadsOptions {
   /** The module that threads run: `entry.ts` of this folder, built. */
   readonly entry: URL;
   readonly cores: number;
-  /** Of the source's disk, for each thread. @default 128 MiB */
+  /** Of the source's disk, for each thread. @default 64 MiB */
   readonly bytesPerThread?: number;
   readonly config: Config;
   readonly integration: IntegrationConfig;

@@ -1,5 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoadingReport } from '../../functions/engine/model/report.ts';
@@ -12,8 +12,8 @@ import { bundleCli } from './support/bundle-cli.ts';
 import type { BundledCli } from './support/bundle-cli.ts';
 import { runCli } from './support/run-cli.ts';
 
-/** Of a job with as many workers as there are by default. */
-const LIMIT_BYTES = 300e6;
+/** Of a job with as many workers as there are by default, on two cores; each further core has a thread of its own. */
+const LIMIT_BYTES = 300e6 + 50e6 * Math.max(0, Math.min(availableParallelism(), 4) - 2);
 /** Of a job that reads one thing at a time; parts on their way to S3, and the SDK, come to 30 MB more than a folder. */
 const ONE_READ_LIMIT_BYTES = { folder: 150e6, s3: 165e6 };
 const JSON_BYTES = 300e6;
@@ -56,6 +56,12 @@ async function expectFlat(ws: TestWorkspace, limitBytes: number, env: Readonly<R
   expect(outcome.peakBytes).toBeLessThan(limitBytes);
 }
 
+async function readJobLogs({ folder }: TestWorkspace): Promise<string> {
+  const logs = join(folder, 'out', 'shop', '_logs');
+  const names = (await readdir(logs, { recursive: true })).filter((name) => name.endsWith('.jsonl'));
+  return (await Promise.all(names.map((name) => readFile(join(logs, name), 'utf8')))).join('');
+}
+
 describe('the memory of a copy of 300 MB', () => {
   test.each([
     ['ranges by four workers', CUT, LIMIT_BYTES],
@@ -65,6 +71,9 @@ describe('the memory of a copy of 300 MB', () => {
     await using ws = await openTestWorkspace(db, { lines });
 
     await expectFlat(ws, limitBytes);
+    // Four workers of a copy of this size have two threads, where there are two cores.
+    const log = await readJobLogs(ws);
+    expect(log.includes('"thread-started"')).toBe(lines === CUT && availableParallelism() > 1);
   });
 
   test.each([

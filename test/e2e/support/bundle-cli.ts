@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-/** The command line in one file, as light in memory as it is when it is built and installed. Disposing it removes the file. */
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+
+/** The command line in one file, and what its threads run in another, as light in memory as when it is built and installed. Disposing it removes them. */
 export interface BundledCli extends AsyncDisposable {
   /** Arguments of node. */
   readonly program: readonly string[];
@@ -12,10 +14,10 @@ export interface BundledCli extends AsyncDisposable {
 /** Bundles the sources as they are now. */
 export async function bundleCli(): Promise<BundledCli> {
   const folder = await mkdtemp(join(tmpdir(), 'backstitch-cli-'));
-  const outfile = join(folder, 'cli.mjs');
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await build({
-    entryPoints: [join(import.meta.dirname, '..', '..', '..', 'bin', 'cli.ts')],
-    outfile,
+    entryPoints: { cli: join(ROOT, 'bin', 'cli.ts'), 'threads/entry': join(ROOT, 'functions', 'threads', 'entry.ts') },
+    outdir: folder,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -25,5 +27,5 @@ export async function bundleCli(): Promise<BundledCli> {
     logLevel: 'error',
     banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
   });
-  return { program: [outfile], [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+  return { program: [join(folder, 'cli.js')], [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
