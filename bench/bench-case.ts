@@ -7,8 +7,12 @@ export interface Sample extends RunCost {
   /** Bytes of JSON that the rows came to, 10^6; 0 where no JSON is made. */
   readonly jsonMb: number;
   readonly serverCpuS: number;
+  /** From the start of our process until the job began: loading the program. Absent for limits, whose time begins with their process. */
+  readonly startupS?: number;
   /** What this case adds to the notes below the table. */
   readonly note?: string;
+  /** What of this run is not as wanted, beside its targets. */
+  readonly missed?: string;
 }
 
 /** What a case must reach against another one, as the median over rounds of rows per second in the same round. */

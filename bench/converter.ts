@@ -14,7 +14,7 @@ export interface ConverterResult {
   readonly ratio: number;
 }
 
-/** Below these the path from COPY text to JSON became slower: `--check` fails. About seven tenths of what was measured when they were written down. */
+/** Below these the path from COPY text to JSON became slower: `--check` fails. About eight tenths of what was measured when they were written down. */
 export const COMMITTED_RATIOS = { wide: 7, narrow: 12 } as const;
 
 const ROWS = 4_000;

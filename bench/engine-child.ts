@@ -1,5 +1,6 @@
-// A process that runs one job and says what it cost: node engine-child.mjs <configuration> [gather]
+// A process that runs one job and says what it cost: node engine-child.mjs <configuration>
 import { resourceUsage } from 'node:process';
+import { pathToFileURL } from 'node:url';
 import { openLocal } from '../functions/local.ts';
 import type { RunCost } from './process-facts.ts';
 
@@ -16,11 +17,17 @@ export interface EngineOutcome extends RunCost {
 }
 
 const [configPath = ''] = process.argv.slice(2);
+const { BACKSTITCH_BENCH_CORES: cores, BACKSTITCH_BENCH_THREAD: thread } = process.env;
 const never = new AbortController().signal;
 const startupS = process.uptime();
 const before = cpuSeconds();
 const startedAt = performance.now();
-await using workspace = await openLocal({ configPath, env: process.env });
+await using workspace = await openLocal({
+  configPath,
+  env: process.env,
+  ...(cores === undefined ? {} : { cores: Number(cores) }),
+  ...(thread === undefined ? {} : { threadEntry: pathToFileURL(thread) }),
+});
 const outcome = await workspace.run('bench', { trigger: 'manual', progress: () => undefined, stop: never, abort: never });
 const wallS = (performance.now() - startedAt) / 1000;
 const tables = outcome.state === 'finished' ? outcome.report.tables : [];

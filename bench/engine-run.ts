@@ -18,6 +18,10 @@ export interface EngineJob {
   readonly server: Pick<BenchServer, 'host' | 'port'>;
   readonly folder: string;
   readonly compression: 'none' | 'gzip' | 'zstd';
+  /** @default as `string` */
+  readonly jsonColumns?: 'string' | 'nested';
+  /** How many threads the engine may spread its workers over. @default as many as the machine has cores */
+  readonly cores?: number;
   /** Lines of the integration. */
   readonly lines: readonly string[];
   /** Where objects go. @default a folder below `folder` */
@@ -32,9 +36,15 @@ export interface EngineJob {
 /** Runs one job in a process of its own, through what the command line uses. Throws an Error if it is not complete. */
 export async function runEngine(job: EngineJob): Promise<EngineOutcome> {
   const configPath = await configure(job);
-  const child = spawn(job.node ?? process.execPath, [...nodeArguments(), await bundledChild(), configPath], {
+  const { program, thread } = await engineFiles();
+  const child = spawn(job.node ?? process.execPath, [...nodeArguments(), program, configPath], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...job.env },
+    env: {
+      ...process.env,
+      BACKSTITCH_BENCH_THREAD: thread,
+      ...(job.cores === undefined ? {} : { BACKSTITCH_BENCH_CORES: String(job.cores) }),
+      ...job.env,
+    },
   });
   let text = '';
   child.stdout.setEncoding('utf8');
@@ -45,14 +55,15 @@ export async function runEngine(job: EngineJob): Promise<EngineOutcome> {
   return outcome;
 }
 
-async function configure({ server, folder, compression, lines, destination, state }: EngineJob): Promise<string> {
+async function configure(job: EngineJob): Promise<string> {
+  const { server, folder, compression, jsonColumns = 'string', lines, destination, state } = job;
   await mkdir(folder, { recursive: true });
   if (state !== undefined) await cp(state, join(folder, 'state'), { recursive: true });
   const configPath = join(folder, 'backstitch.yaml');
   await writeFile(
     configPath,
     [
-      `destination: { url: '${destination ?? `file:${join(folder, 'out')}`}', compression: ${compression} }`,
+      `destination: { url: '${destination ?? `file:${join(folder, 'out')}`}', compression: ${compression}, jsonColumns: ${jsonColumns} }`,
       `state: { url: 'file:${join(folder, 'state')}' }`,
       'integrations:',
       '  - name: bench',
@@ -69,20 +80,29 @@ function nodeArguments(): readonly string[] {
   return (process.env['BACKSTITCH_BENCH_NODE_ARGS'] ?? '').split(' ').filter((argument) => argument !== '');
 }
 
-let bundle: Promise<string> | undefined;
-
-function bundledChild(): Promise<string> {
-  bundle ??= bundled('engine-child');
-  return bundle;
+interface EngineFiles {
+  readonly program: string;
+  /** What the threads of a job run. */
+  readonly thread: string;
 }
 
-/** A program of this folder in one file. */
-export async function bundled(name: string): Promise<string> {
+let files: Promise<EngineFiles> | undefined;
+
+function engineFiles(): Promise<EngineFiles> {
+  files ??= Promise.all([bundled('bench/engine-child.ts'), bundled('functions/threads/entry.ts')]).then(([program, thread]) => ({
+    program,
+    thread,
+  }));
+  return files;
+}
+
+/** A program in one file; `source` is relative to the project. */
+export async function bundled(source: string): Promise<string> {
   const folder = join(ROOT, '.cache', 'bench');
   await mkdir(folder, { recursive: true });
-  const path = join(folder, `${name}-${process.pid}.mjs`);
+  const path = join(folder, `${source.replaceAll('/', '-').replace(/\.ts$/, '')}-${process.pid}.mjs`);
   await build({
-    entryPoints: [join(import.meta.dirname, `${name}.ts`)],
+    entryPoints: [join(ROOT, source)],
     outfile: `${path}.tmp`,
     bundle: true,
     // As the asset of the functions is: what is not there has not to be read.

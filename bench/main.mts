@@ -1,7 +1,7 @@
-// npm run bench -- [--scale 1] [--rounds 5] [--only <pattern>] [--json] [--growth] [--check] [--fresh] [--write]
+// npm run bench -- [--scale 1] [--rounds 5] [--only <pattern>] [--json] [--growth] [--parallel] [--check] [--fresh] [--write]
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { BenchGroup } from './bench-case.ts';
@@ -10,19 +10,25 @@ import { sizesOf } from './data.ts';
 import { folderSpeed } from './folder-speed.ts';
 import { runGrowth } from './growth.ts';
 import { openGiant, openLog } from './log-cases.ts';
+import { openParallel } from './parallel-cases.ts';
 import { growthPlot } from './plot.ts';
 import { ensurePrograms } from './programs.ts';
-import { renderConverter, renderGroup, renderGrowth, renderResults } from './render.ts';
+import { missesOf, PEAK_MB, renderConverter, renderGroup, renderGrowth, renderResults, verdict } from './render.ts';
 import type { BenchResults, RunFacts } from './render.ts';
+import { withMeasured } from './results-file.ts';
 import { runGroup } from './run-groups.ts';
 import type { GroupResult } from './run-groups.ts';
 import { s3Group } from './s3-cases.ts';
+import { importTimes, openIdle } from './small-cases.ts';
 import { MAJOR } from './server.ts';
 import { openTables } from './table-cases.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CACHE = join(ROOT, '.cache', 'bench');
-const KEPT = join(CACHE, 'results.json');
+const RESULTS = join(import.meta.dirname, 'RESULTS.md');
+
+/** Cases that need what may not be had here: Lambda's Node, wal2json. */
+const MAY_BE_MISSING = ['ours, zstd-1, Node 24', 'ours, wal2json, no compression'] as const;
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +37,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     growth: { type: 'boolean', default: false },
+    parallel: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -41,7 +48,13 @@ const rounds = numberOf('rounds', values.rounds);
 const print = values.json ? (): void => undefined : (text: string): void => console.log(text);
 
 await mkdir(CACHE, { recursive: true });
-const results: BenchResults = values.check ? await checkConverter() : values.growth ? await growth() : await limits();
+const results: BenchResults = values.check
+  ? await checkConverter()
+  : values.growth
+    ? await growth()
+    : values.parallel
+      ? await parallel()
+      : await limits();
 if (values.json) console.log(JSON.stringify(results, null, 2));
 if (values.write) await write(results);
 
@@ -73,14 +86,7 @@ async function limits(): Promise<BenchResults> {
   if (missing.length > 0) throw new Error(`${missing.join(', ')} cannot be had here: nothing to compare with`);
   const sizes = sizesOf(scale);
   const groups: GroupResult[] = [];
-  const run = async (group: BenchGroup): Promise<void> => {
-    if (!new RegExp(values.only, 'i').test(group.title)) return;
-    const result = await runGroup(group, rounds, (name, { wallS, rows }) =>
-      print(`  ${name}: ${wallS.toFixed(2)} s, ${Math.round(rows / wallS).toLocaleString('en')} rows/s`),
-    );
-    print(renderGroup(result));
-    groups.push(result);
-  };
+  const run = async (group: BenchGroup): Promise<void> => void groups.push(...(await measure(group)));
   {
     await using tables = await openTables(await dataFolder('tables'), sizes);
     for (const group of tables.groups) await run(group);
@@ -94,7 +100,34 @@ async function limits(): Promise<BenchResults> {
     await using giant = await openGiant(await dataFolder('giant'), sizes);
     await run(giant);
   }
-  return { limits: { about: await facts(), groups } };
+  {
+    await using idle = await openIdle(await dataFolder('idle'));
+    await run(idle);
+  }
+  const imports = values.only === '' ? await importTimes(rounds) : undefined;
+  const measured = new Set(groups.flatMap(({ cases }) => cases.map(({ name }) => name)));
+  const notMeasured = values.only === '' ? MAY_BE_MISSING.filter((name) => !measured.has(name)) : [];
+  const result = { about: await facts(), groups, notMeasured, ...(imports === undefined ? {} : { imports: [...imports] }) };
+  print(verdict(result));
+  if (missesOf(groups, PEAK_MB).length > 0) process.exitCode = 1;
+  return { limits: result };
+}
+
+async function parallel(): Promise<BenchResults> {
+  await using opened = await openParallel(await dataFolder('parallel'), scale);
+  const groups: GroupResult[] = [];
+  for (const group of opened.groups) groups.push(...(await measure(group, Infinity)));
+  return { parallel: { about: await facts(), groups } };
+}
+
+/** Nothing of a group that is not wanted. */
+async function measure(group: BenchGroup, mostMb = PEAK_MB): Promise<readonly GroupResult[]> {
+  if (!new RegExp(values.only, 'i').test(group.title)) return [];
+  const result = await runGroup(group, rounds, (name, { wallS, rows }) =>
+    print(`  ${name}: ${wallS.toFixed(2)} s, ${Math.round(rows / wallS).toLocaleString('en')} rows/s`),
+  );
+  print(renderGroup(result, mostMb));
+  return [result];
 }
 
 async function dataFolder(name: string): Promise<string> {
@@ -111,7 +144,7 @@ async function facts(): Promise<RunFacts> {
     scale,
     rounds,
     machine: `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB`,
-    versions: `Node ${process.versions.node}, PostgreSQL ${MAJOR} on the same machine over loopback without TLS, ${stdout.trim()}`,
+    versions: `commit ${await commit()}; Node ${process.versions.node}, PostgreSQL ${await postgresVersion()} on the same machine over loopback without TLS, ${stdout.trim()}, Linux ${release()}`,
     folderMbPerS: await folderSpeed(),
     load: loadavg()
       .map((load) => load.toFixed(1))
@@ -119,13 +152,38 @@ async function facts(): Promise<RunFacts> {
   };
 }
 
-/** Adds what was measured now to what was measured before: each part is a run of its own. */
+/** The sources that were measured. */
+async function commit(): Promise<string> {
+  const git = async (...args: readonly string[]): Promise<string> =>
+    (await promisify(execFile)('git', [...args], { cwd: ROOT })).stdout.trim();
+  try {
+    const changed = await git(
+      'status',
+      '--porcelain',
+      'functions',
+      'bench',
+      'scripts',
+      'package-lock.json',
+      ':!bench/RESULTS.md',
+    );
+    return `${await git('rev-parse', '--short', 'HEAD')}${changed === '' ? '' : ' and changes'}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function postgresVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(ROOT, 'node_modules', `pg${MAJOR}`, 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  return version.replace(/-beta.*/, '');
+}
+
+/** Adds what was measured now to what was measured before. */
 async function write(measured: BenchResults): Promise<void> {
-  const kept = JSON.parse(await readFile(KEPT, 'utf8').catch(() => '{}')) as BenchResults;
-  const all: BenchResults = { ...kept, ...measured };
-  await writeFile(KEPT, JSON.stringify(all));
-  await writeFile(join(import.meta.dirname, 'RESULTS.md'), renderResults(all));
-  if (all.growth !== undefined) await writeFile(join(import.meta.dirname, 'growth.svg'), growthPlot(all.growth.result));
+  const kept = await readFile(RESULTS, 'utf8').catch(() => '');
+  await writeFile(RESULTS, withMeasured(kept, renderResults(measured)));
+  if (measured.growth !== undefined) await writeFile(join(import.meta.dirname, 'growth.svg'), growthPlot(measured.growth.result));
 }
 
 function numberOf(name: string, text: string): number {

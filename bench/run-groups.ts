@@ -15,6 +15,8 @@ export interface CaseResult {
   readonly peakMb: number;
   readonly ratios: readonly RatioResult[];
   readonly notes: readonly string[];
+  /** What was not as wanted in some round, beside the ratios. */
+  readonly missed: readonly string[];
 }
 
 export interface RatioResult {
@@ -22,6 +24,8 @@ export interface RatioResult {
   readonly atLeast: number;
   /** Median over rounds of rows per second against those of the other case in the same round. */
   readonly ratio: number;
+  /** The same with the time that our program takes to load. */
+  readonly withStart: number;
   /** Median over rounds of the CPU time of client and server together, the other case's over ours: what is left of the ratio when the machine has other work. */
   readonly cpuRatio: number;
 }
@@ -66,9 +70,16 @@ function resultOf(bench: BenchCase, samples: ReadonlyMap<string, readonly Sample
           const other = others[round];
           return other === undefined ? [] : [figure(sample) / figure(other)];
         });
-      return { of, atLeast, ratio: median(ratios(speedOf)), cpuRatio: median(ratios((sample) => sample.rows / cpuOf(sample))) };
+      return {
+        of,
+        atLeast,
+        ratio: median(ratios(speedOf)),
+        withStart: median(ratios(({ rows, wallS, startupS = 0 }) => rows / (wallS + startupS))),
+        cpuRatio: median(ratios((sample) => sample.rows / cpuOf(sample))),
+      };
     }),
     notes: own.flatMap(({ note }) => (note === undefined ? [] : [note])),
+    missed: own.flatMap(({ missed }) => (missed === undefined ? [] : [missed])),
   };
 }
 

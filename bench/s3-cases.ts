@@ -51,7 +51,9 @@ async function startS3Process(): Promise<S3Process> {
     await writeFile(join(folder.path, 'server.crt'), certificate);
     await writeFile(join(folder.path, 'server.key'), key, { mode: 0o600 });
     await writeFile(join(folder.path, 'ca.crt'), authority.certificate);
-    const child = spawn(process.execPath, [await bundled('s3-child'), folder.path], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [await bundled('bench/s3-child.ts'), folder.path], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     child.stdout.setEncoding('utf8');
     const [line] = (await once(child.stdout, 'data')) as [string];
     return {

@@ -68,13 +68,22 @@ async function existing(folder: string): Promise<Cluster> {
   const name = (await readdir(folder)).find((entry) => entry.startsWith(`${MAJOR}-`));
   if (source === undefined || name === undefined) throw new Error(`${folder} has no data of PostgreSQL ${MAJOR}`);
   const directory = join(folder, name);
-  await rm(join(directory, 'data', 'postmaster.pid'), { force: true });
+  await removeStalePid(join(directory, 'data'));
   return {
     postgres: await openPostgresPackage(source),
     directory,
     dataDirectory: join(directory, 'data'),
     logFile: join(directory, 'server.log'),
   };
+}
+
+/** A server whose file is gone shuts itself down: only that of one that is gone itself may go. Another process may have its number by now. */
+async function removeStalePid(dataDirectory: string): Promise<void> {
+  const file = join(dataDirectory, 'postmaster.pid');
+  const [pid = ''] = (await textOf(file)).split('\n');
+  const command = await textOf(`/proc/${pid}/cmdline`);
+  if (pid !== '' && command.includes(dataDirectory)) throw new Error(`${dataDirectory} is used by another run, process ${pid}`);
+  await rm(file, { force: true });
 }
 
 async function start(cluster: Cluster): Promise<BenchServer> {
@@ -128,9 +137,7 @@ interface ServerProcess {
 }
 
 async function processesOf(postmaster: number): Promise<readonly ServerProcess[]> {
-  const children = (await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8'))
-    .split(' ')
-    .filter((pid) => pid !== '');
+  const children = (await textOf(`/proc/${postmaster}/task/${postmaster}/children`)).split(' ').filter((pid) => pid !== '');
   const found: ServerProcess[] = [];
   for (const pid of [postmaster, ...children.map(Number)]) {
     const stat = await textOf(`/proc/${pid}/stat`);
@@ -146,7 +153,7 @@ async function processesOf(postmaster: number): Promise<readonly ServerProcess[]
   return found;
 }
 
-/** Empty for a process that has ended. */
+/** Empty for a file that is not there, as of a process that has ended. */
 function textOf(file: string): Promise<string> {
   return readFile(file, 'utf8').catch(() => '');
 }
