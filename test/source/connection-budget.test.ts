@@ -59,6 +59,32 @@ describe('a connection budget', () => {
     (await third)[Symbol.dispose]();
   });
 
+  it('lets fewer in once enough are given back, and more at once', async () => {
+    const budget = new ConnectionBudget(2);
+    const held = [await budget.acquire(never()), await budget.acquire(never())];
+    let isIn = false;
+    const next = budget.acquire(never()).then((permit) => {
+      isIn = true;
+      return permit;
+    });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    budget.resize(1);
+    held[0]?.[Symbol.dispose]();
+    await turn();
+    expect(isIn).toBe(false);
+    held[1]?.[Symbol.dispose]();
+    await turn();
+    expect(isIn).toBe(true);
+    const another = budget.acquire(never());
+    budget.resize(2);
+
+    (await another)[Symbol.dispose]();
+    (await next)[Symbol.dispose]();
+    expect(budget.isFull).toBe(false);
+    for (const size of [0, 0.5]) expect(() => budget.resize(size)).toThrow(RangeError);
+  });
+
   it('refuses an aborted signal, and a size that is none', async () => {
     expect(await rejection(new ConnectionBudget(1).acquire(AbortSignal.abort(new Error('late'))))).toMatchObject({
       message: 'late',

@@ -50,6 +50,26 @@ describe('a job over several threads', () => {
     );
   });
 
+  it('has no more sessions than its connections, whatever its threads open', async () => {
+    await using db = await createDatabase(newestMajor);
+    await fillItems(db, ROWS);
+    await using ws = await openTestWorkspace(db, { lines: ITEMS }, await withThreads(3));
+
+    const ended = new AbortController();
+    const running = ws.run().finally(() => ended.abort());
+    let most = 0;
+    while (!ended.signal.aborted) {
+      const [row] = await db.query(
+        `select count(*)::text as sessions from pg_stat_activity where datname = current_database() and application_name like 'backstitch %'`,
+      );
+      most = Math.max(most, Number(row?.['sessions']));
+    }
+
+    expect(await running).toMatchObject({ state: 'complete' });
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
   it('starts no thread where there is little to copy', async () => {
     await using db = await createDatabase(newestMajor);
     await fillItems(db, ROWS);

@@ -37,8 +37,14 @@ export async function runWorkers(
   const here = (worker: string): Promise<unknown> => runWorker(context, job.work, worker, inner).catch(fail);
   const elsewhere = async (workers: readonly string[]): Promise<void> => {
     const outcome = await threads?.run(threadWork(context, workers), inner);
-    if (outcome !== 'ended') await Promise.all(workers.map(here));
+    if (outcome === 'ended') return;
+    connections += workers.length;
+    await context.source.limit(connections);
+    await Promise.all(workers.map(here));
   };
+  // Each thread opens the connections of its workers itself.
+  let connections = own.length;
+  if (others.length > 0) await context.source.limit(connections);
   await Promise.all([...own.map(here), ...others.map((workers) => elsewhere(workers).catch(fail))]);
   const error = failed.signal.aborted ? (failed.signal.reason as ReplicationError) : null;
   // Work that the user dropped did not fail: what was committed is reported, the next job goes on from there.

@@ -12,6 +12,8 @@ export interface Source extends AsyncDisposable {
   info(signal: AbortSignal): Promise<ServerInfo>;
   /** Structure sync: what exists and what this role may read. Throws `nothing-discovered`. */
   discover(signal: AbortSignal): Promise<Catalog>;
+  /** From now on no more than so many connections at a time, since others of the same job have the rest of its budget. Closes those that are kept for later; none that is in use. */
+  limit(connections: number): Promise<void>;
   /** A session in one database, for one worker; disposed of by it. `keep`: afterwards its connection stays open for a moment, for the next session in the same database. */
   session(database: string, signal: AbortSignal, afterwards?: 'close' | 'keep'): Promise<SourceSession>;
   /** A session for the slot of one database, for one worker; disposed of by it. A reader of it has one connection more, outside of the budget. */

@@ -3,17 +3,29 @@ export type Permit = Disposable;
 
 /** Lets at most `size` connections exist at a time; who waits is served in order. */
 export class ConnectionBudget {
+  #size: number;
+  /** Below zero while more are held than there may be since it was made smaller. */
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(size: number) {
-    if (!Number.isInteger(size) || size < 1) throw new RangeError('a connection budget is a whole number from 1');
+    this.#size = wholeFromOne(size);
     this.#free = size;
+  }
+
+  /** Changes how many there may be. Of those that are held none is taken away: a smaller budget is kept once enough of them are given back. */
+  resize(size: number): void {
+    this.#free += wholeFromOne(size) - this.#size;
+    this.#size = size;
+    while (this.#free > 0 && this.isWanted) {
+      this.#free -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 
   /** Whether the next one would have to wait. */
   get isFull(): boolean {
-    return this.#free === 0;
+    return this.#free <= 0;
   }
 
   /** Whether somebody waits. */
@@ -52,8 +64,13 @@ export class ConnectionBudget {
 
   /** The place goes straight to the first who waits, so nobody overtakes. */
   #release(): void {
-    const next = this.#waiting.shift();
+    const next = this.#free < 0 ? undefined : this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
   }
+}
+
+function wholeFromOne(size: number): number {
+  if (!Number.isInteger(size) || size < 1) throw new RangeError('a connection budget is a whole number from 1');
+  return size;
 }

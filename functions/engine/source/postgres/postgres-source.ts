@@ -63,6 +63,12 @@ class PostgresSource implements Source {
     );
   }
 
+  async limit(connections: number): Promise<void> {
+    this.#budget.resize(connections);
+    // Nobody works with them, and each holds a place that is somebody else's now.
+    await this.#kept[Symbol.asyncDispose]();
+  }
+
   async session(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<SourceSession> {
     const connection = await this.#connect(database, signal);
     return openSession(afterwards === 'keep' ? this.#keptAfter(connection) : connection);
