@@ -33,7 +33,12 @@ async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Bu
   const { log } = work;
   let thread: Worker;
   try {
-    thread = new Worker(options.entry, { workerData: startOf(options, work), name: 'backstitch' });
+    thread = new Worker(options.entry, {
+      workerData: startOf(options, work),
+      name: 'backstitch',
+      // What Node and the SDKs have to remark they say in the thread of the job.
+      execArgv: [...process.execArgv, '--no-warnings'],
+    });
   } catch (error) {
     return notStarted(work, error);
   }

@@ -49,6 +49,8 @@ async function expectFlat(ws: TestWorkspace, limitBytes: number, env: Readonly<R
   const outcome = await runCli(['run', '--config', ws.configPath, '--json'], { program: cli.program, env });
 
   expect(outcome.code, outcome.err).toBe(0);
+  // Threads do not repeat what the SDK says of an old Node.
+  expect(outcome.err.split('NodeVersionSupportWarning').length - 1).toBeLessThanOrEqual(1);
   const { report } = JSON.parse(outcome.out) as { readonly report: LoadingReport };
   expect(report).toMatchObject({ state: 'complete', tables: [{ rows: ROWS }] });
   expect(report.tables[0]?.jsonBytes).toBeGreaterThan(JSON_BYTES);
