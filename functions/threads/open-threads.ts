@@ -29,6 +29,8 @@ export function openThreads(options: ThreadsOptions): WorkerThreads {
   return { cores, bytesPerThread, run: (work, budget) => runInThread(options, work, budget) };
 }
 
+type ThreadEnd = { readonly kind: 'ended' } | { readonly kind: 'not-started'; readonly error: unknown };
+
 async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Budget): Promise<'ended' | 'not-started'> {
   const { log } = work;
   let thread: Worker;
@@ -47,11 +49,12 @@ async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Bu
   using _stop = whenAborted(budget.stop, () => send({ kind: 'stop' }));
   using _abort = whenAborted(budget.abort, () => send({ kind: 'abort' }));
   try {
-    return await new Promise((resolve, reject) => {
+    const end = await new Promise<ThreadEnd>((resolve, reject) => {
       let isStarted = false;
+      // An error is followed by the exit: the first of them tells.
       const died = (error: unknown): void => {
         if (isStarted) reject(new ReplicationError('worker-died', { job: work.job }, { cause: error }));
-        else resolve(notStarted(work, error));
+        else resolve({ kind: 'not-started', error });
       };
       thread.on('error', died);
       thread.on('exit', (code) => died(new Error(`the thread ended with code ${String(code)}`)));
@@ -68,7 +71,7 @@ async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Bu
             log.log(message.level, message.event, message.fields);
             break;
           case 'ended':
-            resolve('ended');
+            resolve({ kind: 'ended' });
             break;
           case 'failed':
             reject(receivedFailure(message.error));
@@ -78,6 +81,7 @@ async function runInThread(options: ThreadsOptions, work: ThreadWork, budget: Bu
         }
       });
     });
+    return end.kind === 'ended' ? end.kind : notStarted(work, end.error);
   } finally {
     // It has closed what it opened; one that is broken cannot.
     await thread.terminate();
