@@ -14,8 +14,11 @@ export interface ConverterResult {
   readonly ratio: number;
 }
 
-/** Below these the path from COPY text to JSON became slower: `--check` fails. About eight tenths of what was measured when they were written down. */
-export const COMMITTED_RATIOS = { wide: 7, narrow: 12 } as const;
+/**
+ * Below these the path from COPY text to JSON became slower: `--check` fails. Half of what was measured on several machines (wide 8.2 to 9.3, narrow 11.3 to 15.6):
+ * processors differ by a third in how fast they are at the one and at the other, and a check that depends on the machine is none.
+ */
+export const LEAST_RATIOS = { wide: 4.2, narrow: 6 } as const;
 
 const ROWS = 4_000;
 const REPEATS = 40;

@@ -1,5 +1,5 @@
 import type { ConverterResult } from './converter.ts';
-import { COMMITTED_RATIOS } from './converter.ts';
+import { LEAST_RATIOS } from './converter.ts';
 import type { GrowthResult } from './growth.ts';
 import type { CaseResult, GroupResult } from './run-groups.ts';
 
@@ -86,11 +86,11 @@ function cellsOf(result: CaseResult, mostMb: number): readonly string[] {
 
 export function renderConverter(results: readonly ConverterResult[]): string {
   const lines = [
-    '| rows | ours, JSON MB/s per core | JSON.stringify, MB/s | ratio | committed |',
+    '| rows | ours, JSON MB/s per core | JSON.stringify, MB/s | ratio | at least |',
     '|---|---|---|---|---|',
     ...results.map(
       ({ table, jsonMbPerS, stringifyMbPerS, ratio }) =>
-        `| ${table} | ${jsonMbPerS.toFixed(0)} | ${stringifyMbPerS.toFixed(0)} | ${ratio.toFixed(2)} | ${COMMITTED_RATIOS[table].toFixed(2)} |`,
+        `| ${table} | ${jsonMbPerS.toFixed(0)} | ${stringifyMbPerS.toFixed(0)} | ${ratio.toFixed(2)} | ${LEAST_RATIOS[table].toFixed(2)} |`,
     ),
   ];
   return `${lines.join('\n')}\n`;
