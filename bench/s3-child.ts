@@ -9,7 +9,7 @@ const tls = {
   cert: await readFile(join(folder, 'server.crt'), 'utf8'),
   key: await readFile(join(folder, 'server.key'), 'utf8'),
 };
-const emulator = await startMiniS3({ directory: folder, buckets: ['bench'], tls });
+const emulator = await startMiniS3({ directory: folder, buckets: ['bench'], tls, encryption: 'kms' });
 process.stdout.write(`${new URL(emulator.endpoint).port}\n`);
 process.stdin.resume();
 await once(process.stdin, 'end');

@@ -84,9 +84,18 @@ describe('when S3 fails', () => {
     },
   );
 
-  test.each([10, 2 * PART_BYTES])(
-    'a lost answer to the last allowed try is still found to be a success (%i bytes)',
-    async (bytes) => {
+  test.each([
+    [10, 's3'],
+    [2 * PART_BYTES, 's3'],
+    // Then the ETag says nothing of the bytes.
+    [10, 'kms'],
+    [2 * PART_BYTES, 'kms'],
+  ] as const)(
+    'a lost answer to the last allowed try is still found to be a success (%i bytes, keys of %s)',
+    async (bytes, encryption) => {
+      await s3[Symbol.asyncDispose]();
+      s3 = await startS3({ encryption });
+      sink = open();
       s3.faults.add('PutObject', { kind: 'lose-response' });
       s3.faults.add('PutObject', { kind: 'reset' }, { times: 2 });
       s3.faults.add('CompleteMultipartUpload', { kind: 'lose-response' });

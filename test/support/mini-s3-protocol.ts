@@ -58,20 +58,24 @@ export function receivedBody(
   const { body, trailers } = chunked ? unchunked(raw) : { body: raw, trailers: new Map<string, string>() };
   const announced = one(headers[chunked ? 'x-amz-decoded-content-length' : 'content-length']);
   if (announced !== undefined && Number(announced) !== body.length) throw new S3Error('IncompleteBody', 400);
-  if (/^[0-9a-f]{64}$/.test(payload) && payload !== createHash('sha256').update(body).digest('hex')) {
+  let sha256: string | undefined;
+  /** Clients name the same digest twice: bodies are read for it once. */
+  const digestOf = (algorithm: ChecksumAlgorithm): string =>
+    algorithm === 'SHA256' ? (sha256 ??= checksumOf(algorithm, body)) : checksumOf(algorithm, body);
+  if (/^[0-9a-f]{64}$/.test(payload) && payload !== Buffer.from(digestOf('SHA256'), 'base64').toString('hex')) {
     throw new S3Error('XAmzContentSHA256Mismatch', 400);
   }
   const md5 = one(headers['content-md5']);
   if (md5 !== undefined && md5 !== createHash('md5').update(body).digest('base64')) throw new S3Error('BadDigest', 400);
   const promised = one(headers['x-amz-trailer']);
   if (promised !== undefined && !trailers.has(promised)) throw new S3Error('MalformedTrailerError', 400);
-  return { body, checksum: verifiedChecksum(headers, trailers, body) };
+  return { body, checksum: verifiedChecksum(headers, trailers, digestOf) };
 }
 
 function verifiedChecksum(
   headers: IncomingHttpHeaders,
   trailers: ReadonlyMap<string, string>,
-  body: Buffer,
+  digestOf: (algorithm: ChecksumAlgorithm) => string,
 ): Checksum | undefined {
   const given = ALGORITHMS.flatMap((algorithm) => {
     const header = `x-amz-checksum-${algorithm.toLowerCase()}`;
@@ -81,7 +85,7 @@ function verifiedChecksum(
   if (given.length > 1) throw new S3Error('InvalidRequest', 400, 'Expecting a single x-amz-checksum- header.');
   const [checksum] = given;
   if (checksum === undefined) return undefined;
-  const actual = checksumOf(checksum.algorithm, body);
+  const actual = digestOf(checksum.algorithm);
   if (Buffer.from(checksum.value, 'base64').length !== Buffer.from(actual, 'base64').length) {
     throw new S3Error('InvalidRequest', 400, `Value for x-amz-checksum-${checksum.algorithm.toLowerCase()} header is invalid.`);
   }

@@ -44,8 +44,8 @@ export interface S3Object {
 
 interface Part {
   readonly blob: Blob;
-  /** MD5, hex. */
-  readonly md5: string;
+  /** Hex, without quotes. */
+  readonly tag: string;
   readonly checksum: Checksum | undefined;
 }
 
@@ -65,10 +65,18 @@ export interface NamedPart {
   readonly checksums: ReadonlyMap<ChecksumAlgorithm, string>;
 }
 
+/** How a bucket encrypts: with keys of KMS, ETags are no MD5. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html */
+export type Encryption = 's3' | 'kms';
+
 /** One bucket. Steps that decide and change are without a wait in between, so requests at the same time cannot both win. */
 export class Bucket {
+  readonly #tagOf: (body: Buffer) => string;
   readonly objects = new Map<string, S3Object>();
   readonly uploads = new Map<string, S3Upload>();
+
+  constructor(encryption: Encryption) {
+    this.#tagOf = encryption === 'kms' ? opaqueTag : md5Of;
+  }
 
   put(key: string, { body, blob, headers, checksum, onlyIfAbsent }: PutRequest): S3Object {
     if (onlyIfAbsent && this.objects.has(key)) throw new S3Error('PreconditionFailed', 412);
@@ -76,7 +84,7 @@ export class Bucket {
       headers,
       blobs: [blob],
       bytes: blob.bytes,
-      etag: `"${md5Of(body)}"`,
+      etag: `"${this.#tagOf(body)}"`,
       // S3 keeps a CRC64NVME where the client sends nothing; here CRC32, which clients do not ask for by name either.
       checksum: checksum ?? { algorithm: 'CRC32' as const, value: checksumOf('CRC32', body) },
       modifiedAt: new Date(),
@@ -107,7 +115,7 @@ export class Bucket {
     if (upload.algorithm !== undefined && checksum !== undefined && checksum.algorithm !== upload.algorithm) {
       throw new S3Error('InvalidRequest', 400, 'Checksum Type mismatch occurred');
     }
-    const part = { blob, md5: md5Of(body), checksum };
+    const part = { blob, tag: this.#tagOf(body), checksum };
     upload.parts.set(number, part);
     return part;
   }
@@ -129,7 +137,7 @@ export class Bucket {
       headers: upload.headers,
       blobs: parts.map((part) => part.blob),
       bytes: total,
-      etag: `"${md5Of(Buffer.concat(parts.map((part) => Buffer.from(part.md5, 'hex'))))}-${parts.length}"`,
+      etag: `"${this.#tagOf(Buffer.concat(parts.map((part) => Buffer.from(part.tag, 'hex'))))}-${parts.length}"`,
       checksum: compositeOf(upload.algorithm, parts),
       modifiedAt: new Date(),
     };
@@ -149,7 +157,7 @@ interface PutRequest {
 
 function checkedPart(upload: S3Upload, named: NamedPart, { isLast }: { readonly isLast: boolean }): Part {
   const part = upload.parts.get(named.number);
-  if (part === undefined || part.md5 !== named.etag.replaceAll('"', '')) throw new S3Error('InvalidPart', 400);
+  if (part === undefined || part.tag !== named.etag.replaceAll('"', '')) throw new S3Error('InvalidPart', 400);
   if (!isLast && part.blob.bytes < MIN_PART_BYTES) throw new S3Error('EntityTooSmall', 400);
   if (upload.algorithm !== undefined) {
     const value = named.checksums.get(upload.algorithm);
@@ -164,6 +172,10 @@ function compositeOf(algorithm: ChecksumAlgorithm | undefined, parts: readonly P
   if (algorithm === undefined || parts.some((part) => part.checksum === undefined)) return undefined;
   const digests = Buffer.concat(parts.map((part) => Buffer.from(part.checksum?.value ?? '', 'base64')));
   return { algorithm, value: `${checksumOf(algorithm, digests)}-${parts.length}` };
+}
+
+function opaqueTag(): string {
+  return randomUUID().replaceAll('-', '');
 }
 
 function md5Of(bytes: Buffer): string {

@@ -6,7 +6,7 @@ import type { Checksum, ChecksumAlgorithm } from './mini-s3-protocol.ts';
 import { openServer } from './mini-s3-server.ts';
 import type { ServerTls } from './mini-s3-server.ts';
 import { Bucket, openBlobs } from './mini-s3-store.ts';
-import type { Blob, ObjectHeaders, S3Object } from './mini-s3-store.ts';
+import type { Blob, Encryption, ObjectHeaders, S3Object } from './mini-s3-store.ts';
 
 export interface MiniS3Options {
   /** Bodies are kept in files here; in memory without it. Names and headers are in memory always. */
@@ -15,6 +15,8 @@ export interface MiniS3Options {
   readonly buckets?: readonly string[];
   /** @default no TLS */
   readonly tls?: ServerTls;
+  /** Of all buckets. @default s3 */
+  readonly encryption?: Encryption;
 }
 
 /** A small S3 on 127.0.0.1 for tests: path style, any credentials, real checksums and conditions. */
@@ -26,8 +28,8 @@ export interface MiniS3 extends AsyncDisposable {
   bucket(name: string): Bucket;
 }
 
-export async function startMiniS3({ directory, buckets = [], tls }: MiniS3Options = {}): Promise<MiniS3> {
-  const service = new Service(new Map(buckets.map((name) => [name, new Bucket()])), openBlobs(directory));
+export async function startMiniS3({ directory, buckets = [], tls, encryption = 's3' }: MiniS3Options = {}): Promise<MiniS3> {
+  const service = new Service(buckets, openBlobs(directory), encryption);
   const server = await openServer((request, response) => void service.serve(request, response), tls);
   return {
     endpoint: server.endpoint,
@@ -58,9 +60,11 @@ class Service {
   readonly requests = new RequestLog();
   readonly #buckets: Map<string, Bucket>;
   readonly #keep: (body: Buffer) => Promise<Blob>;
+  readonly #newBucket: () => Bucket;
 
-  constructor(buckets: Map<string, Bucket>, keep: (body: Buffer) => Promise<Blob>) {
-    this.#buckets = buckets;
+  constructor(buckets: readonly string[], keep: (body: Buffer) => Promise<Blob>, encryption: Encryption) {
+    this.#newBucket = () => new Bucket(encryption);
+    this.#buckets = new Map(buckets.map((name) => [name, this.#newBucket()]));
     this.#keep = keep;
   }
 
@@ -132,7 +136,7 @@ class Service {
     switch (operation) {
       case 'CreateBucket':
         if (this.#buckets.has(call.bucket)) throw new S3Error('BucketAlreadyOwnedByYou', 409);
-        this.#buckets.set(call.bucket, new Bucket());
+        this.#buckets.set(call.bucket, this.#newBucket());
         return { status: 200 };
       case 'HeadBucket':
         this.bucket(call.bucket);
@@ -167,7 +171,7 @@ class Service {
           blob,
           checksum: call.checksum,
         });
-        return { status: 200, headers: { etag: `"${part.md5}"`, ...checksumHeaders(part.checksum) } };
+        return { status: 200, headers: { etag: `"${part.tag}"`, ...checksumHeaders(part.checksum) } };
       }
       case 'CompleteMultipartUpload':
         return completeUpload(this.bucket(call.bucket), call);

@@ -3,6 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { createS3Client } from '../../functions/engine/sink/s3/s3-client.ts';
 import type { Faults, RequestLog } from './mini-s3-faults.ts';
 import { startMiniS3 } from './mini-s3.ts';
+import type { MiniS3Options } from './mini-s3.ts';
 import type { Bucket } from './mini-s3-store.ts';
 
 /** What no test needs to know: an emulator asks for some credentials but does not check them. */
@@ -20,9 +21,9 @@ export interface TestS3 extends AsyncDisposable {
   readonly store: Bucket;
 }
 
-/** Starts a small S3 in this process; children reach it at `endpoint`. `directory` keeps bodies on disk. */
-export async function startS3({ directory }: { readonly directory?: string } = {}): Promise<TestS3> {
-  const server = await startMiniS3({ buckets: [TEST_BUCKET], ...(directory === undefined ? {} : { directory }) });
+/** Starts a small S3 in this process; children reach it at `endpoint`. */
+export async function startS3(options: Pick<MiniS3Options, 'directory' | 'encryption'> = {}): Promise<TestS3> {
+  const server = await startMiniS3({ ...options, buckets: [TEST_BUCKET] });
   const client = testS3Client(server.endpoint);
   return {
     endpoint: server.endpoint,
