@@ -13,16 +13,29 @@ export interface Blob {
   drop(): Promise<void>;
 }
 
+export interface Blobs {
+  /** Whether a blob is the memory that `keep` was given. */
+  readonly holdBodies: boolean;
+  keep(body: Buffer): Promise<Blob>;
+}
+
 /** Where blobs are kept: in `directory`, or in memory without one. */
-export function openBlobs(directory: string | undefined): (body: Buffer) => Promise<Blob> {
+export function openBlobs(directory: string | undefined): Blobs {
   if (directory === undefined) {
-    return async (body) => ({ bytes: body.length, read: async () => body, drop: async () => undefined });
+    return {
+      holdBodies: true,
+      keep: async (body) => ({ bytes: body.length, read: async () => body, drop: async () => undefined }),
+    };
   }
-  return async (body) => {
-    await mkdir(directory, { recursive: true });
-    const path = join(directory, randomUUID());
-    await writeFile(path, body);
-    return { bytes: body.length, read: () => readFile(path), drop: () => rm(path, { force: true }) };
+  return {
+    holdBodies: false,
+    keep: async (body) => {
+      await mkdir(directory, { recursive: true });
+      const path = join(directory, randomUUID());
+      const { length: bytes } = body;
+      await writeFile(path, body);
+      return { bytes, read: () => readFile(path), drop: () => rm(path, { force: true }) };
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Bodies } from './mini-s3-bodies.ts';
 import { Faults, RequestLog } from './mini-s3-faults.ts';
 import type { Fault, S3Operation } from './mini-s3-faults.ts';
 import { S3Error, algorithmNamed, elements, escapeXml, one, receivedBody, unescapeXml } from './mini-s3-protocol.ts';
@@ -6,7 +7,7 @@ import type { Checksum, ChecksumAlgorithm } from './mini-s3-protocol.ts';
 import { openServer } from './mini-s3-server.ts';
 import type { ServerTls } from './mini-s3-server.ts';
 import { Bucket, openBlobs } from './mini-s3-store.ts';
-import type { Blob, Encryption, ObjectHeaders, S3Object } from './mini-s3-store.ts';
+import type { Blobs, Encryption, ObjectHeaders, S3Object } from './mini-s3-store.ts';
 
 export interface MiniS3Options {
   /** Bodies are kept in files here; in memory without it. Names and headers are in memory always. */
@@ -59,13 +60,14 @@ class Service {
   readonly faults = new Faults();
   readonly requests = new RequestLog();
   readonly #buckets: Map<string, Bucket>;
-  readonly #keep: (body: Buffer) => Promise<Blob>;
+  readonly #blobs: Blobs;
+  readonly #bodies = new Bodies();
   readonly #newBucket: () => Bucket;
 
-  constructor(buckets: readonly string[], keep: (body: Buffer) => Promise<Blob>, encryption: Encryption) {
+  constructor(buckets: readonly string[], blobs: Blobs, encryption: Encryption) {
     this.#newBucket = () => new Bucket(encryption);
     this.#buckets = new Map(buckets.map((name) => [name, this.#newBucket()]));
-    this.#keep = keep;
+    this.#blobs = blobs;
   }
 
   bucket(name: string): Bucket {
@@ -81,7 +83,7 @@ class Service {
     const operation = operationOf(request.method ?? 'GET', key, url.searchParams);
     let raw: Buffer;
     try {
-      raw = await readAll(request);
+      raw = await this.#bodies.read(request);
     } catch {
       return; // The client went away in the middle of its request.
     }
@@ -106,6 +108,7 @@ class Service {
       return;
     }
     log(answer.status);
+    if (!this.#blobs.holdBodies) this.#bodies.give(raw);
     const body = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, {
       'x-amz-request-id': 'mini',
@@ -164,7 +167,7 @@ class Service {
       }
       case 'UploadPart': {
         const bucket = this.bucket(call.bucket);
-        const blob = await this.#keep(call.body);
+        const blob = await this.#blobs.keep(call.body);
         const upload = bucket.upload(call.key, call.query.get('uploadId') ?? '');
         const part = bucket.addPart(upload, Number(call.query.get('partNumber')), {
           body: call.body,
@@ -188,7 +191,7 @@ class Service {
   }
 
   async #put(bucket: Bucket, { key, request, body, checksum }: Call): Promise<Answer> {
-    const blob = await this.#keep(body);
+    const blob = await this.#blobs.keep(body);
     const onlyIfAbsent = one(request.headers['if-none-match']) === '*';
     const object = bucket.put(key, { body, blob, headers: headersOf(request), checksum, onlyIfAbsent });
     return { status: 200, headers: { etag: object.etag, ...checksumHeaders(object.checksum) } };
@@ -378,12 +381,6 @@ function isSigned(request: IncomingMessage, query: URLSearchParams): boolean {
 
 function document(name: string, content: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${name}>`;
-}
-
-async function readAll(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function sorted(keys: readonly string[]): readonly string[] {
