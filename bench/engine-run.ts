@@ -67,7 +67,7 @@ async function configure(job: EngineJob): Promise<string> {
       `state: { url: 'file:${join(folder, 'state')}' }`,
       'integrations:',
       '  - name: bench',
-      `    connection: { host: ${server.host}, port: ${server.port}, database: ${DATABASE}, user: postgres, ssl: { mode: disable } }`,
+      `    connection: { host: ${server.host}, port: ${server.port}, database: ${DATABASE}, databases: [${DATABASE}], user: postgres, ssl: { mode: disable } }`,
       ...lines.map((line) => `    ${line}`),
       '',
     ].join('\n'),

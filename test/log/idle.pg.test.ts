@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newestMajor, startServer } from '../support/postgres.ts';
+import { eventually, newestMajor, startServer } from '../support/postgres.ts';
 import { openTestWorkspace } from '../support/workspace.ts';
 
 test('WAL retained for an idle database stays flat over ten jobs while its neighbour writes', async () => {
@@ -41,4 +41,31 @@ test('a job without anything new in the log moves its slot to the end of the WAL
     [before?.lsn],
   );
   expect(slot?.moved).toBe('t');
+});
+
+test('a job that reads a slot logs in once for everything, besides the stream', async () => {
+  await using server = await startServer(newestMajor);
+  await using db = await server.createDatabase({ sessionsAtEnd: 'any' });
+  await db.query(`create table items (id int primary key)`);
+  await using ws = await openTestWorkspace(db, { lines: ['tables:', '  - { table: public.items, method: LOG_BASED }'] });
+  const logins = async (): Promise<number> => {
+    const [row] = await db.query(`select sessions from pg_stat_database where datname = current_database()`);
+    return Number(row?.sessions);
+  };
+
+  await ws.run();
+  await db.query(`insert into items values (1)`);
+  await eventually('all sessions but ours have ended', async () => {
+    const [row] = await db.query(
+      `select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    return row?.count === '0';
+  });
+  const before = await logins();
+  const report = await ws.run();
+
+  expect(report.tables[0]).toMatchObject({ inserts: 1 });
+  await eventually('each session is counted when it has ended', async () => (await logins()) > before);
+  // Walsenders are not among them.
+  expect((await logins()) - before).toBe(1);
 });

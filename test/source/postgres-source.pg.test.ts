@@ -91,6 +91,9 @@ describe('a source', () => {
       const kept = await source.session(db.database, never(), 'keep');
       await kept.startOfCopy(never());
       await kept[Symbol.asyncDispose]();
+      const log = await source.logSession(db.database, never(), 'keep');
+      await log.slot('none', never());
+      await log[Symbol.asyncDispose]();
       const last = await source.session(db.database, never());
       const second = await pids();
       await last[Symbol.asyncDispose]();

@@ -16,8 +16,8 @@ export interface Source extends AsyncDisposable {
   limit(connections: number): Promise<void>;
   /** A session in one database, for one worker; disposed of by it. `keep`: afterwards its connection stays open for a moment, for the next session in the same database. */
   session(database: string, signal: AbortSignal, afterwards?: 'close' | 'keep'): Promise<SourceSession>;
-  /** A session for the slot of one database, for one worker; disposed of by it. A reader of it has one connection more, outside of the budget. */
-  logSession(database: string, signal: AbortSignal): Promise<LogSession>;
+  /** A session for the slot of one database, for one worker; disposed of by it, with `keep` as for `session`. A reader of it has one connection more, outside of the budget. */
+  logSession(database: string, signal: AbortSignal, afterwards?: 'close' | 'keep'): Promise<LogSession>;
   /** Everything that a preflight judges, in a handful of queries per database. Writes nothing. Throws the connection errors of `error-codes.ts`. */
   inspect(request: InspectRequest, signal: AbortSignal): Promise<SourceFacts>;
 }

@@ -41,7 +41,7 @@ interface LogScope {
  */
 export async function readLog(scope: LogScope, unit: LogUnit): Promise<'done' | 'more'> {
   const { context, worker, signal } = scope;
-  await using session = await context.source.logSession(unit.database, signal);
+  await using session = await context.source.logSession(unit.database, signal, 'keep');
   const claim = await claimHead(context, slotHead(unit.database), worker, null);
   const bookmark = parseSlotBookmark(claim.head.bookmark);
   if (bookmark === undefined) throw new ReplicationError('unexpected', { what: 'a slot without a bookmark' });

@@ -63,7 +63,7 @@ export async function prepareSlots(
 async function prepareSlot(context: JobContext, of: DatabaseScope, signal: AbortSignal): Promise<PreparedSlot> {
   const { database, streams } = of;
   try {
-    await using session = await context.source.logSession(database, signal);
+    await using session = await context.source.logSession(database, signal, 'keep');
     return await openSlot(context, session, of, signal);
   } catch (error) {
     signal.throwIfAborted();

@@ -88,9 +88,10 @@ class PostgresSource implements Source {
     );
   }
 
-  async logSession(database: string, signal: AbortSignal): Promise<LogSession> {
+  async logSession(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<LogSession> {
     const { connection: settings, clock = systemClock } = this.#settings;
-    const connection = await this.#connect(database, signal);
+    const opened = await this.#connect(database, signal);
+    const connection = afterwards === 'keep' ? this.#keptAfter(opened) : opened;
     try {
       refusePooler(connection);
     } catch (error) {
