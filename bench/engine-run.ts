@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
-import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -96,16 +96,17 @@ function engineFiles(): Promise<EngineFiles> {
   return files;
 }
 
-/** A program in one file; `source` is relative to the project. */
+/** A program with all that it needs, and what it imports later in files beside it, as in the asset of the functions; `source` is relative to the project. */
 export async function bundled(source: string): Promise<string> {
-  const folder = join(ROOT, '.cache', 'bench');
+  const folder = join(ROOT, '.cache', 'bench', `${source.replaceAll('/', '-').replace(/\.ts$/, '')}-${process.pid}`);
   await mkdir(folder, { recursive: true });
-  const path = join(folder, `${source.replaceAll('/', '-').replace(/\.ts$/, '')}-${process.pid}.mjs`);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await build({
-    entryPoints: [join(ROOT, source)],
-    outfile: `${path}.tmp`,
+    entryPoints: { program: join(ROOT, source) },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
-    // As the asset of the functions is: what is not there has not to be read.
+    splitting: true,
     minify: true,
     platform: 'node',
     format: 'esm',
@@ -115,9 +116,7 @@ export async function bundled(source: string): Promise<string> {
     logLevel: 'error',
     banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
   });
-  await rename(`${path}.tmp`, path);
-  process.once('exit', () => rmSync(path, { force: true }));
-  return path;
+  return join(folder, 'program.mjs');
 }
 
 /** The Node of AWS's newest runtime, which has zstd; installed on first use. Undefined where it cannot be had, with the reason on standard error. */
