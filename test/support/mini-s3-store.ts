@@ -27,10 +27,11 @@ export function openBlobs(directory: string | undefined): Blobs {
       keep: async (body) => ({ bytes: body.length, read: async () => body, drop: async () => undefined }),
     };
   }
+  let made: Promise<unknown> | undefined;
   return {
     holdBodies: false,
     keep: async (body) => {
-      await mkdir(directory, { recursive: true });
+      await (made ??= mkdir(directory, { recursive: true }));
       const path = join(directory, randomUUID());
       const { length: bytes } = body;
       await writeFile(path, body);
