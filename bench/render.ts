@@ -9,6 +9,7 @@ export const PEAK_MB = 150;
 /** Everything that a run has measured; parts that were not run are absent. */
 export interface BenchResults {
   readonly limits?: LimitsResult;
+  readonly small?: SmallResult;
   readonly converter?: { readonly about: RunFacts; readonly results: readonly ConverterResult[] };
   readonly growth?: { readonly about: RunFacts; readonly result: GrowthResult };
   readonly parallel?: { readonly about: RunFacts; readonly groups: readonly GroupResult[] };
@@ -19,6 +20,12 @@ export interface LimitsResult {
   readonly groups: readonly GroupResult[];
   /** Names of cases for which something is not installed here. */
   readonly notMeasured: readonly string[];
+}
+
+/** Jobs that have little to do, and the start of functions. */
+export interface SmallResult {
+  readonly about: RunFacts;
+  readonly groups: readonly GroupResult[];
   /** Milliseconds until a function's Node has loaded what a handler needs, from the start of the process. */
   readonly imports?: readonly (readonly [handler: string, ms: number])[];
 }
@@ -109,7 +116,7 @@ export function renderGrowth({ points }: GrowthResult): string {
 }
 
 /** What goes into the file that is committed, each part below a heading of its own. */
-export function renderResults({ limits, converter, growth, parallel }: BenchResults): string {
+export function renderResults({ limits, small, converter, growth, parallel }: BenchResults): string {
   const parts = [
     '# Results of `npm run bench`',
     'Written by the run itself; see `bench/README.md` for what is measured and how.',
@@ -121,7 +128,10 @@ export function renderResults({ limits, converter, growth, parallel }: BenchResu
       verdict(limits),
     );
     parts.push(...limits.groups.map((group) => renderGroup(group)));
-    if (limits.imports !== undefined) parts.push(renderImports(limits.imports));
+  }
+  if (small !== undefined) {
+    parts.push('## Small jobs', about(small.about), ...small.groups.map((group) => renderGroup(group)));
+    if (small.imports !== undefined) parts.push(renderImports(small.imports));
   }
   if (converter !== undefined) parts.push('## The converter alone', about(converter.about), renderConverter(converter.results));
   if (growth !== undefined) {
@@ -137,7 +147,7 @@ export function renderResults({ limits, converter, growth, parallel }: BenchResu
   return `${parts.join('\n\n').trimEnd()}\n`;
 }
 
-function renderImports(imports: NonNullable<LimitsResult['imports']>): string {
+function renderImports(imports: NonNullable<SmallResult['imports']>): string {
   const cells = imports.map(([handler, ms]) => `\`${handler}\` ${ms.toFixed(0)} ms`);
   return `### Start of functions\n\nFrom the start of Node 24 until the bundle is loaded, by handler: ${cells.join(', ')}.`;
 }
