@@ -1,4 +1,4 @@
-import { createNumbered, fillGrowth, NUMBERED_ROWS } from './growth-data.ts';
+import { createNumbered, fillGrowth, NUMBERED, NUMBERED_ROWS } from './growth-data.ts';
 import { runEngine } from './engine-run.ts';
 import { createRunFolder, openBenchServer } from './server.ts';
 import type { BenchServer } from './server.ts';
@@ -23,13 +23,13 @@ export interface GrowthResult {
 
 type Size = Pick<GrowthPoint, 'series' | 'tables' | 'rows' | 'workers'> & { readonly lines: readonly string[] };
 
-/** Jobs over ten times the data, up to a thousand tables, and up to eight workers, in turns. gzip-1 into a folder, as in production but for the place. */
+/** Jobs over ten times the data, up to three thousand tables, and up to eight workers, in turns. gzip-1 into a folder, as in production but for the place. */
 export async function runGrowth(
   folder: string,
   { scale, rounds }: { readonly scale: number; readonly rounds: number },
   onPoint: (point: GrowthPoint) => void,
 ): Promise<GrowthResult> {
-  const rows = { small: Math.max(1_000, Math.round(100_000 * scale)), large: Math.max(10_000, Math.round(1_000_000 * scale)) };
+  const rows = { small: Math.max(1_000, Math.round(1_000_000 * scale)), large: Math.max(10_000, Math.round(10_000_000 * scale)) };
   await using server = await openBenchServer(folder, async (fresh) => {
     await fillGrowth(fresh, rows);
     await createNumbered(fresh);
@@ -58,11 +58,11 @@ function sizesOf(rows: { readonly small: number; readonly large: number }): read
   const table = (name: string): string => `  - { table: public.${name}, method: FULL_TABLE }`;
   const one = (name: string): readonly string[] => ['connections: 1', 'rangeBytes: 1000 GiB', 'tables:', table(name)];
   // Sixteen ranges or so: each worker has several.
-  const rangeBytes = Math.max(8_192, Math.round((rows.large * 450) / 16));
+  const rangeBytes = Math.max(8_192, Math.round((rows.small * 450) / 16));
   return [
     { series: 'data', tables: 1, rows: rows.small, workers: 1, lines: one('wide_1x') },
     { series: 'data', tables: 1, rows: rows.large, workers: 1, lines: one('wide_10x') },
-    ...[10, 100, 1_000].map((tables): Size => {
+    ...[10, 100, 1_000, NUMBERED].map((tables): Size => {
       const names = Array.from({ length: tables }, (_, n) => table(`numbered_${n}`));
       return {
         series: 'tables',
@@ -73,8 +73,8 @@ function sizesOf(rows: { readonly small: number; readonly large: number }): read
       };
     }),
     ...[1, 2, 4, 8].map((workers): Size => {
-      const lines = [`connections: ${workers}`, `rangeBytes: ${rangeBytes}`, 'tables:', table('wide_10x')];
-      return { series: 'workers', tables: 1, rows: rows.large, workers, lines };
+      const lines = [`connections: ${workers}`, `rangeBytes: ${rangeBytes}`, 'tables:', table('wide_1x')];
+      return { series: 'workers', tables: 1, rows: rows.small, workers, lines };
     }),
   ];
 }
