@@ -4,14 +4,18 @@ import type { SystemColumns } from '../encode/encode.ts';
 import type { JobSettings, JobStream } from './job.ts';
 import { rowShapeOf } from './row-shape.ts';
 
-const compiled = new WeakMap<JobStream, CompiledEncoder>();
+/** More than workers that read at the same time. An encoder takes some 10 KB: those of thousands of tables are not kept until the end of the job. */
+const MOST_ENCODERS = 64;
+const compiled = new Map<JobStream, CompiledEncoder>();
 
-/** The encoder of a stream's rows, compiled once per job. */
+/** The encoder of a stream's rows, compiled once for the ranges and batches of a table that follow each other closely. */
 export function encoderOf(settings: JobSettings, stream: JobStream): CompiledEncoder {
-  const known = compiled.get(stream);
-  if (known !== undefined) return known;
-  const encoder = compileRowEncoder(rowShapeOf(settings, stream), { stream: stream.id });
+  const encoder = compiled.get(stream) ?? compileRowEncoder(rowShapeOf(settings, stream), { stream: stream.id });
+  // The last used is the last one to go.
+  compiled.delete(stream);
   compiled.set(stream, encoder);
+  const [oldest] = compiled.keys();
+  if (compiled.size > MOST_ENCODERS && oldest !== undefined) compiled.delete(oldest);
   return encoder;
 }
 
