@@ -18,6 +18,6 @@ test('a table that is read again and again is compiled once, also among others',
 test('encoders of tables that are done do not stay until the end of the job', () => {
   const done = streamOf('done');
   const first = encoderOf(SETTINGS, done);
-  for (let n = 0; n < 64; n += 1) encoderOf(SETTINGS, streamOf(String(n)));
+  for (let n = 0; n < 128; n += 1) encoderOf(SETTINGS, streamOf(String(n)));
   expect(encoderOf(SETTINGS, done)).not.toBe(first);
 });

@@ -4,8 +4,8 @@ import type { SystemColumns } from '../encode/encode.ts';
 import type { JobSettings, JobStream } from './job.ts';
 import { rowShapeOf } from './row-shape.ts';
 
-/** More than workers that read at the same time. An encoder takes some 10 KB: those of thousands of tables are not kept until the end of the job. */
-const MOST_ENCODERS = 64;
+/** More than the 100 connections that an integration may have. An encoder takes some 10 KB: those of thousands of tables are not kept until the end of the job. */
+const MOST_ENCODERS = 128;
 const compiled = new Map<JobStream, CompiledEncoder>();
 
 /** The encoder of a stream's rows, compiled once for the ranges and batches of a table that follow each other closely. */
