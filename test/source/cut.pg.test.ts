@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, eventually, majors } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { cutCopy, fold, readCopy, readRange } from './cut-reader.ts';
@@ -14,6 +14,8 @@ describe.each(majors)('a copy in ranges on PostgreSQL %i', (major) => {
   });
 
   afterAll(() => db[Symbol.asyncDispose]());
+
+  afterEach(() => db.endTransactions());
 
   beforeEach(() =>
     db.query(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, eventually, majors, newestMajor, onServer, startServer, startStandby } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { Follower } from './keyed-follower.ts';
@@ -15,6 +15,11 @@ describe.each(majors)('late commits on PostgreSQL %i', (major) => {
   afterAll(() => db[Symbol.asyncDispose]());
 
   beforeEach(() => db.query('drop table if exists t'));
+
+  afterEach(async () => {
+    await db.endTransactions();
+    await db.query('reset timezone');
+  });
 
   const follow = (options: ConstructorParameters<typeof Follower>[3] = {}, settings = settingsFor(db)): Follower =>
     new Follower(settings, 't', 'k', { columns: ['v'], ...options });
@@ -45,7 +50,6 @@ describe.each(majors)('late commits on PostgreSQL %i', (major) => {
     const after = await follower.run();
     const atRest = await follower.run();
     await slow.end();
-    await db.query('reset timezone');
 
     expect(before.lines).toContain('quick');
     expect(before.lines).not.toContain('late');

@@ -22,6 +22,8 @@ export interface TestDatabase extends ServerAddress, AsyncDisposable {
   query(sql: string, params?: readonly unknown[]): Promise<readonly TextRow[]>;
   /** Another session, ended at dispose if the test has not ended it. `application_name` is `test`. */
   connect(settings?: pg.ClientConfig): Promise<pg.Client>;
+  /** Ends what `connect` opened and rolls back what was prepared. After each test of a file that shares its database, or one that fails holds up all behind it. */
+  endTransactions(): Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -44,14 +46,19 @@ export async function createDatabaseOn(
   const database = `test_${randomBytes(6).toString('hex')}`;
   await onServer(server, (admin) => admin.query(`create database ${database} template template0 ${options.sql ?? ''}`));
   const clients = new Set<pg.Client>();
-  const connect = async (settings: pg.ClientConfig = {}): Promise<pg.Client> => {
+  const open = async (settings: pg.ClientConfig): Promise<pg.Client> => {
     const client = new pg.Client({ host, port, database, user: 'postgres', application_name: 'test', ...settings });
     client.on('error', () => undefined);
     await client.connect();
-    clients.add(client);
     return client;
   };
   let own: Promise<pg.Client> | undefined;
+  const endOpened = async (): Promise<void> => {
+    const opened = [...clients];
+    clients.clear();
+    await Promise.all(opened.map((client) => client.end()));
+  };
+  const ownSession = (): Promise<pg.Client> => (own ??= open({ application_name: 'test own session', types: textOnly }));
   return {
     host,
     port,
@@ -59,24 +66,34 @@ export async function createDatabaseOn(
     user: 'postgres',
     database,
     url: `postgres://postgres@${host}:${port}/${database}`,
-    connect,
-    query: async (sql, params) => {
-      own ??= connect({ application_name: 'test own session', types: textOnly });
-      return rowsOf(await (await own).query(sql, params === undefined ? undefined : [...params]));
+    connect: async (settings = {}) => {
+      const client = await open(settings);
+      clients.add(client);
+      return client;
     },
+    endTransactions: async () => {
+      await endOpened();
+      await rollbackPrepared(await ownSession());
+    },
+    query: async (sql, params) => rowsOf(await (await ownSession()).query(sql, params === undefined ? undefined : [...params])),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([...clients].map((client) => client.end()));
-      await onServer(server, (admin) => drop(admin, database, options.sessionsAtEnd ?? 'none'));
+      await endOpened();
+      await (await own)?.end();
+      await onServer(server, (admin) => drop(server, admin, database, options.sessionsAtEnd ?? 'none'));
     },
   };
 }
 
-/** Runs `use` with a session in the database `postgres`. */
-export async function onServer<T>(server: ServerAddress, use: (admin: pg.Client) => Promise<T>): Promise<T> {
+/** Runs `use` with a session in the database `postgres`, or in another one. */
+export async function onServer<T>(
+  server: ServerAddress,
+  use: (admin: pg.Client) => Promise<T>,
+  database = 'postgres',
+): Promise<T> {
   const admin = new pg.Client({
     host: server.host,
     port: server.port,
-    database: 'postgres',
+    database,
     user: 'postgres',
     application_name: 'test admin',
     types: textOnly,
@@ -104,7 +121,7 @@ export async function eventually<T>(
   }
 }
 
-async function drop(admin: pg.Client, database: string, sessionsAtEnd: 'none' | 'any'): Promise<void> {
+async function drop(server: ServerAddress, admin: pg.Client, database: string, sessionsAtEnd: 'none' | 'any'): Promise<void> {
   let leaked = await sessionsOf(admin, database);
   // A session ends a moment after its client has said goodbye.
   for (
@@ -113,7 +130,7 @@ async function drop(admin: pg.Client, database: string, sessionsAtEnd: 'none' | 
     leaked = await sessionsOf(admin, database)
   )
     await delay(20);
-  await rollbackPrepared(admin, database);
+  await onServer(server, rollbackPrepared, database);
   await eventually(`the sessions of ${database} end`, async () => {
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()`, [
       database,
@@ -140,13 +157,10 @@ async function sessionsOf(admin: pg.Client, database: string): Promise<readonly 
   return rows.map((row) => `${row.pid ?? ''} ${row.application_name ?? ''} [${row.state ?? ''}] ${row.query ?? ''}`);
 }
 
-async function rollbackPrepared(admin: pg.Client, database: string): Promise<void> {
-  const { rows } = await admin.query<TextRow>(`select gid from pg_prepared_xacts where database = $1`, [database]);
-  if (rows.length === 0) return;
-  const client = new pg.Client({ host: admin.host, port: admin.port, database, user: 'postgres' });
-  await client.connect();
-  for (const { gid } of rows) await client.query(`rollback prepared ${pg.escapeLiteral(gid ?? '')}`);
-  await client.end();
+/** A prepared transaction can be ended in its own database only. */
+async function rollbackPrepared(session: pg.Client): Promise<void> {
+  const { rows } = await session.query<TextRow>(`select gid from pg_prepared_xacts where database = current_database()`);
+  for (const { gid } of rows) await session.query(`rollback prepared ${pg.escapeLiteral(gid ?? '')}`);
 }
 
 function rowsOf(result: pg.QueryResult<TextRow> | pg.QueryResult<TextRow>[]): readonly TextRow[] {
