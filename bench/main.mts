@@ -1,4 +1,3 @@
-// npm run bench -- [--scale 1] [--rounds 5] [--only <pattern>] [--json] [--growth] [--parallel] [--small] [--check] [--fresh] [--write]
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -30,20 +29,10 @@ const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 /** Cases that need what may not be had here: Lambda's Node, wal2json. */
 const MAY_BE_MISSING = ['ours, zstd-1, Node 24', 'ours, wal2json, no compression'] as const;
 
-const { values } = parseArgs({
-  options: {
-    scale: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    json: { type: 'boolean', default: false },
-    growth: { type: 'boolean', default: false },
-    parallel: { type: 'boolean', default: false },
-    small: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-    fresh: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-});
+const USAGE =
+  'npm run bench -- [--scale 1] [--rounds 5] [--only <pattern>] [--json] [--growth] [--parallel] [--small] [--check] [--fresh] [--write]   (bench/README.md)';
+
+const { values } = readArguments();
 const scale = numberOf('scale', values.scale);
 const rounds = numberOf('rounds', values.rounds);
 const print = values.json ? (): void => undefined : (text: string): void => console.log(text);
@@ -197,6 +186,31 @@ async function write(measured: BenchResults): Promise<void> {
 
 function numberOf(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} ${text} is no number above 0`);
-  return value;
+  return value > 0 ? value : refuse(`--${name} ${text} is no number above 0`);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        scale: { type: 'string', default: '1' },
+        rounds: { type: 'string', default: '5' },
+        only: { type: 'string', default: '' },
+        json: { type: 'boolean', default: false },
+        growth: { type: 'boolean', default: false },
+        parallel: { type: 'boolean', default: false },
+        small: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
+        fresh: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refuse(what: string): never {
+  console.error(`${what}\n${USAGE}`);
+  process.exit(2);
 }

@@ -56,7 +56,7 @@ class PostgresSource implements Source {
         endpoint: connection.endpoint,
         database: connection.database,
         ...(databases === undefined ? {} : { databases }),
-        open: async (database, openSignal) => this.#keptAfter(await this.#connect(database, openSignal)),
+        open: (database, openSignal) => this.#connect(database, openSignal, 'keep'),
         now: () => clock.now(),
       },
       signal,
@@ -70,8 +70,7 @@ class PostgresSource implements Source {
   }
 
   async session(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<SourceSession> {
-    const connection = await this.#connect(database, signal);
-    return openSession(afterwards === 'keep' ? this.#keptAfter(connection) : connection);
+    return openSession(await this.#connect(database, signal, afterwards));
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<SourceFacts> {
@@ -90,8 +89,7 @@ class PostgresSource implements Source {
 
   async logSession(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<LogSession> {
     const { connection: settings, clock = systemClock } = this.#settings;
-    const opened = await this.#connect(database, signal);
-    const connection = afterwards === 'keep' ? this.#keptAfter(opened) : opened;
+    const connection = await this.#connect(database, signal, afterwards);
     try {
       refusePooler(connection);
     } catch (error) {
@@ -120,10 +118,13 @@ class PostgresSource implements Source {
   }
 
   /** A connection that gives its place back when it is disposed of; one that was kept, where there is one. */
-  async #connect(database: string, signal: AbortSignal): Promise<Connection> {
+  async #connect(database: string, signal: AbortSignal, afterwards: 'close' | 'keep' = 'close'): Promise<Connection> {
     signal.throwIfAborted();
-    const kept = this.#kept.take(database);
-    if (kept !== undefined) return kept;
+    const connection = this.#kept.take(database) ?? (await this.#connectAnew(database, signal));
+    return afterwards === 'keep' ? this.#keptAfter(connection) : connection;
+  }
+
+  async #connectAnew(database: string, signal: AbortSignal): Promise<Connection> {
     if (this.#budget.isFull) await this.#kept.closeOne();
     const permit = await this.#budget.acquire(signal);
     try {
