@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../functions/engine/ledger/ledger.ts';
 import { FaultyStore } from '../support/faults.ts';
 import { all } from './ledger-clock.ts';
-import { acquired, batch, codeOf, ledgerFixture, objectsOf, TTL_MS } from './ledger-fixture.ts';
+import { acquired, batch, codeOf, ledgerFixture, objectsOf, TTL_MS, vastBatch } from './ledger-fixture.ts';
 import type { StoreUnderTest } from './ledger-store.suite.ts';
 
 /** Heads, claims, commits. */
@@ -194,15 +194,75 @@ export function ledgerCommitsContract(start: () => Promise<StoreUnderTest>): voi
       expect(objectsOf(await all(ledger().commits('job-1')))).toEqual(['one']);
     });
 
-    test('a commit that is too large is refused by name before anything is written', async () => {
-      const { ledger } = fixture.next();
+    test('a commit of very many tables is read as it was made, in its head and in the archive', async () => {
+      const { ledger, store, name } = fixture.next();
       await using lease = await acquired(ledger(), 'job-1');
       const claim = await lease.claim('h', 'w');
 
-      await expect(claim.commit(batch('large', null, { note: 'x'.repeat(300_000) }))).rejects.toThrow(
+      const first = await claim.commit(vastBatch('one'));
+      const inHead = await all(ledger().commits('job-1'));
+      const { lastCommit } = (await ledger().head('h')) ?? {};
+      const second = await claim.commit(batch('two'));
+      const third = await claim.commit(vastBatch('three'));
+      await lease.retire(claim);
+
+      expect(first.tables).toEqual(vastBatch('one').tables);
+      expect(inHead).toEqual([first]);
+      expect(lastCommit === undefined ? undefined : await ledger().tables(lastCommit)).toEqual(first.tables);
+      expect(await all(ledger().commits('job-1'))).toEqual([first, second, third]);
+      expect((await lease.claim('h', 'w')).head).toMatchObject({ bookmark: 'three', batch: 3 });
+      // 1,500 tables with their names and notes: two commits of some 600 KB.
+      expect((await all(store().list(name, { prefix: 'tables#' }))).length).toBe(2 * 3);
+    });
+
+    test('a commit of very many tables whose answer was lost is recognised when it is tried again', async () => {
+      const { ledger, store } = fixture.next();
+      await using _held = await acquired(ledger(), 'job-1');
+      // The claim, three pages, the head.
+      await using lease = await ledger(new FaultyStore(store(), { at: 5, fault: 'after' })).join('job-1', TTL_MS);
+      const claim = await lease.claim('h', 'w');
+      await expect(claim.commit(vastBatch('one'))).rejects.toThrow('write 5');
+
+      expect((await claim.commit(vastBatch('one'))).batch).toBe(1);
+      await claim.commit(vastBatch('two'));
+
+      expect(await all(ledger().commits('job-1'))).toMatchObject([vastBatch('one'), vastBatch('two')]);
+    });
+
+    test.each([2, 3, 4, 5])('a commit of very many tables that ends before write %i is not there', async (at) => {
+      const { ledger, store } = fixture.next();
+      await using held = await acquired(ledger(), 'job-1');
+      await using lease = await ledger(new FaultyStore(store(), { at, fault: 'before', isDead: true })).join('job-1', TTL_MS);
+      const claim = await lease.claim('h', 'w1');
+      await expect(claim.commit(vastBatch('lost'))).rejects.toThrow();
+
+      const next = await held.claim('h', 'w2', { state: 'open' });
+      await next.commit(vastBatch('kept'));
+
+      expect(await all(ledger().commits('job-1'))).toMatchObject([{ batch: 1, ...vastBatch('kept') }]);
+    });
+
+    test('pages of a commit that are missing are damage, not a commit without tables', async () => {
+      const { ledger, store, name } = fixture.next();
+      await using lease = await acquired(ledger(), 'job-1');
+      const claim = await lease.claim('h', 'w');
+      await claim.commit(vastBatch('one'));
+      const [page] = await all(store().list(name, { prefix: 'tables#' }));
+      await store().remove(name, page?.id ?? '', page?.revision ?? 0);
+
+      expect(await codeOf(all(ledger().commits('job-1')))).toBe('ledger-damaged');
+    });
+
+    test('a bookmark that is too large is refused by name before anything is written', async () => {
+      const { ledger, store, name } = fixture.next();
+      await using lease = await acquired(ledger(), 'job-1');
+      const claim = await lease.claim('h', 'w');
+
+      await expect(claim.commit({ ...vastBatch('large'), after: 'x'.repeat(300_000) })).rejects.toThrow(
         /a commit of "h" has 30\d{4} bytes/,
       );
-      await claim.commit(batch('fits', null, { note: 'x'.repeat(299_000) }));
+      expect(await all(store().list(name, { prefix: 'tables#' }))).toEqual([]);
+      await claim.commit(batch('fits'));
 
       expect(objectsOf(await all(ledger().commits('job-1')))).toEqual(['fits']);
     });

@@ -34,7 +34,7 @@ async function runJob(ledger: Ledger, job: string): Promise<void> {
     const done = ((await ledger.document('done'))?.value ?? []) as readonly string[];
     if (done.includes(head)) continue;
     const claim = await lease.claim(head, 'w1', 0);
-    for (let at = Number(claim.head.bookmark) + 1; at <= BATCHES; at += 1) await claim.commit(batch(`${head}/${at}`, at));
+    for (let at = Number(claim.head.bookmark) + 1; at <= BATCHES; at += 1) await claim.commit(sized(`${head}/${at}`, at));
     await ledger.updateDocument('done', (now) => [...((now ?? []) as readonly string[]).filter((other) => other !== head), head]);
     await lease.retire(claim);
   }
@@ -44,6 +44,11 @@ async function runJob(ledger: Ledger, job: string): Promise<void> {
   await ledger.saveReport(job, JSON.stringify(objects));
   await ledger.updateJob(job, (now) => ({ job, trigger: 'manual', startedAt: now?.startedAt ?? '', state: 'complete' }));
   await lease.release();
+}
+
+/** The second batch of each unit is kept in pages. */
+function sized(name: string, at: number): ReturnType<typeof batch> {
+  return batch(name, at, at === BATCHES ? { note: 'x'.repeat(310_000) } : {});
 }
 
 /** A job that dies at any of its writes. */

@@ -80,8 +80,14 @@ export function batch(name: string, after: Json = name, facts: CommitTable['fact
   };
 }
 
+/** A batch of so many tables as no single item has room for. */
+export function vastBatch(name: string, after: Json = name): ReturnType<typeof batch> {
+  const tables = Array.from({ length: 1_500 }, (_, n) => batch(`${name}/${n}`, after, { note: 'ä'.repeat(100) }).tables).flat();
+  return { tables, after };
+}
+
 /** The names of the objects of commits. */
-export function objectsOf(commits: readonly Commit[]): readonly string[] {
+export function objectsOf(commits: readonly Pick<Commit, 'tables'>[]): readonly string[] {
   return commits.flatMap(({ tables }) => tables.flatMap(({ objects }) => objects.map(({ key }) => key.slice(2))));
 }
 

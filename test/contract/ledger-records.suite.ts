@@ -3,7 +3,7 @@ import type { JobRecord } from '../../functions/engine/ledger/ledger.ts';
 import { keys } from '../../functions/engine/ledger/keys.ts';
 import { FaultyStore } from '../support/faults.ts';
 import { all } from './ledger-clock.ts';
-import { acquired, batch, codeOf, ledgerFixture } from './ledger-fixture.ts';
+import { acquired, batch, codeOf, ledgerFixture, vastBatch } from './ledger-fixture.ts';
 import type { StoreUnderTest } from './ledger-store.suite.ts';
 
 /** Control, documents, jobs, reports. */
@@ -155,6 +155,7 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
         await own.updateJob(job, () => record(job));
         const claim = await lease.claim(`copy/${job}`, 'w');
         for (let n = 0; n < 20; n += 1) await claim.commit(batch(`${n}`));
+        await claim.commit(vastBatch('vast'));
         await lease.retire(claim);
         await own.saveWork(job, ['unit']);
         await own.saveReport(job, 'x'.repeat(400_000));
@@ -165,11 +166,11 @@ export function ledgerRecordsContract(start: () => Promise<StoreUnderTest>): voi
       expect(await own.forgetJobsBefore('job-3')).toBe(0);
 
       expect((await all(own.jobs())).map(({ job }) => job)).toEqual(['job-3']);
-      expect((await all(own.commits('job-3'))).length).toBe(20);
+      expect((await all(own.commits('job-3'))).length).toBe(21);
       expect((await own.report('job-3'))?.length).toBe(400_000);
       const left = (await all(store().list(name, { prefix: '' }))).map(({ id }) => id);
       expect(left.filter((id) => id.includes('job-1') || id.includes('job-2'))).toEqual([]);
-      expect(left.filter((id) => id.includes('job-3')).length).toBe(20 + 1 + 1 + 2 + 2);
+      expect(left.filter((id) => id.includes('job-3')).length).toBe(21 + 3 + 1 + 1 + 2 + 2);
     });
   });
 }

@@ -11,6 +11,7 @@ test.each([
   [keys.head('copy/x'), 'head#copy/x'],
   [keys.commit({ job: 'j', head: 'copy/a#b', batch: 12 }), 'commit#j#copy/a%23b#000000000012'],
   [keys.piece('j', 'g', 3), 'piece#j#g#000000000003'],
+  [keys.tables('j', 'g', 3), 'tables#j#g#000000000003'],
   [keys.page('j', 'g', 4_000), 'unit#j#g#000000004000'],
 ])('%s', (key, expected) => expect(key).toBe(expected));
 

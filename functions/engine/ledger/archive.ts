@@ -1,15 +1,13 @@
-import type { Commit, Head } from './ledger.ts';
+import { wholeCommit } from './commit-pages.ts';
+import type { Commit, Head, LastCommit } from './ledger.ts';
 import { bodyOf, damaged, parseItem } from './items.ts';
 import type { Shelf } from './items.ts';
 import { keys, nameIn } from './keys.ts';
 import { isCommit, isHead } from './shapes.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 
-/** Commits are at most so large; the rest of a head's item is room for bookmark and names. */
-export const MAX_COMMIT_BYTES = 300_000;
-
 /** Gives a commit an item of its own, before the head's next commit takes its place. Idempotent. Throws `ledger-damaged` if another commit has that item. */
-export async function archive(shelf: Shelf, commit: Commit): Promise<void> {
+export async function archive(shelf: Shelf, commit: LastCommit): Promise<void> {
   const id = keys.commit(commit);
   await failpoint('archive.before');
   const written = await shelf.store.put(shelf.integration, id, bodyOf(commit, { what: 'a commit' }), 0);
@@ -23,7 +21,7 @@ export async function archive(shelf: Shelf, commit: Commit): Promise<void> {
 export async function lastArchived(
   shelf: Shelf,
   of: { readonly job: string; readonly head: string },
-): Promise<Commit | undefined> {
+): Promise<LastCommit | undefined> {
   for await (const item of shelf.store.list(shelf.integration, { prefix: keys.commitsOfHead(of), descending: true, limit: 1 }))
     return parseItem(shelf, item, isCommit);
   return undefined;
@@ -40,18 +38,18 @@ export async function* listHeads(shelf: Shelf, prefix: string): AsyncIterable<He
  * what is seen of a head is always all of its commits up to some moment.
  */
 export async function* listCommits(shelf: Shelf, job: string): AsyncIterable<Commit> {
-  const inHeads: (readonly [string, Commit])[] = [];
+  const inHeads: (readonly [string, LastCommit])[] = [];
   for await (const { lastCommit } of listHeads(shelf, ''))
     if (lastCommit?.job === job) inHeads.push([keys.commit(lastCommit), lastCommit]);
   inHeads.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   let next = inHeads.shift();
   for await (const item of shelf.store.list(shelf.integration, { prefix: keys.commitsOfJob(job) })) {
     while (next !== undefined && Buffer.compare(Buffer.from(next[0]), Buffer.from(item.id)) < 0) {
-      yield next[1];
+      yield await wholeCommit(shelf, next[1]);
       next = inHeads.shift();
     }
     if (next?.[0] === item.id) next = inHeads.shift();
-    yield parseItem(shelf, item, isCommit);
+    yield await wholeCommit(shelf, parseItem(shelf, item, isCommit));
   }
-  for (; next !== undefined; next = inHeads.shift()) yield next[1];
+  for (; next !== undefined; next = inHeads.shift()) yield await wholeCommit(shelf, next[1]);
 }

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ReplicationError } from '../model/errors.ts';
-import { archive, lastArchived, MAX_COMMIT_BYTES } from './archive.ts';
+import { archive, lastArchived } from './archive.ts';
+import { keptAs, MAX_COMMIT_BYTES, wholeCommit, writePages } from './commit-pages.ts';
 import { bodyOf, parseItem, readAs } from './items.ts';
 import type { Shelf } from './items.ts';
 import { keys } from './keys.ts';
-import type { Claim, Commit, Head, Json } from './ledger.ts';
+import type { Claim, Commit, Head, Json, LastCommit } from './ledger.ts';
 import { isCommit, isHead } from './shapes.ts';
 import type { HeadItem } from './shapes.ts';
 import { failpoint } from '../runtime/failpoints.ts';
@@ -134,12 +136,14 @@ class HeadClaim implements Claim {
       before: head.bookmark,
       after: batch.after,
     };
-    bodyOf(commit, { what: `a commit of "${id}"`, maxBytes: MAX_COMMIT_BYTES });
-    const next: HeadItem = { ...head, batch: commit.batch, bookmark: commit.after, lastCommit: commit };
+    const kept = keptAs(commit);
+    bodyOf(kept.commit, { what: `a commit of "${id}"`, maxBytes: MAX_COMMIT_BYTES });
+    const next: HeadItem = { ...head, batch: commit.batch, bookmark: commit.after, lastCommit: kept.commit };
     const body = bodyOf(next, { what: `the head "${id}"` });
 
     // The archive comes first: killed in between, the commit is in both places, and is counted once.
     this.#tenure.assertHeld();
+    await writePages(this.#shelf, kept);
     if (head.lastCommit !== undefined) await archive(this.#shelf, head.lastCommit);
     this.#tenure.assertHeld();
     await failpoint('commit.before');
@@ -149,15 +153,16 @@ class HeadClaim implements Claim {
 
     const now = written.current === undefined ? undefined : parseItem(this.#shelf, written.current, isHead);
     const landed = await this.#landed(commit, now);
-    if (landed === undefined || !isSameWork(landed, commit)) throw new ReplicationError('fenced-out', { head: id });
+    if (landed === undefined || !isSameWork(await wholeCommit(this.#shelf, landed), commit))
+      throw new ReplicationError('fenced-out', { head: id });
     // Whoever went on from here has another fence: the next commit of this claim is refused by revision.
     const revision = now?.lastCommit?.fence === this.fence && now.fence === this.fence ? written.current?.revision : undefined;
-    return this.#advance({ id, ...next, lastCommit: landed }, revision ?? this.#revision, landed);
+    return this.#advance({ id, ...next, lastCommit: landed }, revision ?? this.#revision, { ...commit, at: landed.at });
   }
 
   /** The commit of this claim for the same batch, made by an earlier try whose answer was lost: still in the head, or archived by whoever went on. */
-  async #landed(commit: Commit, now: HeadItem | undefined): Promise<Commit | undefined> {
-    const isOurs = (other: Commit): boolean => other.fence === commit.fence && other.batch === commit.batch;
+  async #landed(commit: Commit, now: HeadItem | undefined): Promise<LastCommit | undefined> {
+    const isOurs = (other: LastCommit): boolean => other.fence === commit.fence && other.batch === commit.batch;
     if (now?.lastCommit !== undefined && isOurs(now.lastCommit)) return now.lastCommit;
     if (now !== undefined && now.batch < commit.batch) return undefined;
     const archived = await readAs(this.#shelf, keys.commit(commit), isCommit);
@@ -171,7 +176,8 @@ class HeadClaim implements Claim {
   }
 }
 
-/** Whether two commits say the same but for the time. */
+/** Whether two commits say the same but for the time, as JSON has them, in whatever order. */
 function isSameWork(one: Commit, other: Commit): boolean {
-  return JSON.stringify({ ...one, at: '' }) === JSON.stringify({ ...other, at: '' });
+  const [a, b] = [one, other].map((commit): unknown => JSON.parse(JSON.stringify({ ...commit, at: '' })));
+  return isDeepStrictEqual(a, b);
 }

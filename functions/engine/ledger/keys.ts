@@ -10,6 +10,7 @@
  * | `doc#{id}` | one document |
  * | `head#{id}` | bookmark, fence, last commit of what advances on its own |
  * | `commit#{job}#{head}#{batch}` | a commit that is no longer the last one of its head |
+ * | `tables#{job}#{generation}#{number}` | a page of the tables of a commit that has very many |
  * | `job#{job}` | the record of a job |
  * | `report#{job}` | a report, or where its pieces are |
  * | `piece#{job}#{generation}#{number}` | a piece of a long report |
@@ -26,6 +27,7 @@ export const keys = {
   commitsOfHead: (of: { readonly job: string; readonly head: string }): string =>
     `commit#${encodePart(of.job)}#${encodePart(of.head)}#`,
   commitsOfJob: (job: string): string => `commit#${encodePart(job)}#`,
+  tables: (job: string, generation: string, page: number): string => `tables#${encodePart(job)}#${generation}#${number(page)}`,
   job: (job: string): string => `job#${encodePart(job)}`,
   report: (job: string): string => `report#${encodePart(job)}`,
   piece: (job: string, generation: string, piece: number): string => `${keys.piecesOf(job, generation)}${number(piece)}`,
@@ -36,7 +38,7 @@ export const keys = {
 } as const;
 
 /** Prefixes of everything that belongs to one job, which is the second part of the key. Records last: while one is there, its job is not forgotten. */
-export const JOB_PREFIXES = ['commit#', 'piece#', 'report#', 'unit#', 'work#', 'job#'] as const;
+export const JOB_PREFIXES = ['commit#', 'tables#', 'piece#', 'report#', 'unit#', 'work#', 'job#'] as const;
 
 /** A name as one part of a key. */
 export function encodePart(name: string): string {

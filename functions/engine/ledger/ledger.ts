@@ -41,6 +41,8 @@ export interface Ledger {
 
   /** Commits of a job: archived ones, and those still inside heads. Ordered by head, then batch. */
   commits(job: string): AsyncIterable<Commit>;
+  /** What a commit made durable. Throws `ledger-damaged` for one whose job was forgotten, if it has pages. */
+  tables(commit: LastCommit): Promise<readonly CommitTable[]>;
 
   /** The record of a job, and its report (any length, kept in pieces). */
   job(job: string): Promise<JobRecord | undefined>;
@@ -121,10 +123,10 @@ export interface Head {
   readonly job: string;
   readonly worker: string;
   readonly bookmark: Json;
-  readonly lastCommit?: Commit;
+  readonly lastCommit?: LastCommit;
 }
 
-/** What one batch made durable. At most 300 KB as JSON: about 1,000 objects. */
+/** What one batch made durable. */
 export interface Commit {
   readonly head: string;
   readonly job: string;
@@ -137,6 +139,10 @@ export interface Commit {
   readonly before: Json;
   readonly after: Json;
 }
+
+/** A commit as it is kept: one of very many tables has them in pages beside it, which `Ledger.tables` puts together. */
+export type LastCommit =
+  Commit | (Omit<Commit, 'tables'> & { readonly pages: { readonly generation: string; readonly count: number } });
 
 /** What a commit made durable of one stream. */
 export interface CommitTable {

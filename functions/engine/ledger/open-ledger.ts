@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { listCommits, listHeads } from './archive.ts';
+import { wholeCommit } from './commit-pages.ts';
 import { retireHead } from './claim.ts';
 import { parseItem, readAs, update } from './items.ts';
 import { forgetJobsBefore, listJobs, readJob, updateJob } from './jobs.ts';
@@ -12,12 +13,14 @@ import type { HeldLease, LeaseOwner, LeaseScope } from './lease.ts';
 import type {
   Busy,
   Commit,
+  CommitTable,
   Control,
   Head,
   Holder,
   JobRecord,
   JobStart,
   Json,
+  LastCommit,
   Lease,
   Ledger,
   Versioned,
@@ -152,6 +155,10 @@ class StoredLedger implements Ledger {
 
   commits(job: string): AsyncIterable<Commit> {
     return listCommits(this.#scope, job);
+  }
+
+  async tables(commit: LastCommit): Promise<readonly CommitTable[]> {
+    return (await wholeCommit(this.#scope, commit)).tables;
   }
 
   job(job: string): Promise<JobRecord | undefined> {

@@ -1,4 +1,4 @@
-import type { Commit, Control, Head, JobRecord, JobStart, Json } from './ledger.ts';
+import type { Control, Head, JobRecord, JobStart, Json, LastCommit } from './ledger.ts';
 import { isObject } from './items.ts';
 
 /** Who works for an integration. Stays when it is released, so that epochs go on. */
@@ -39,15 +39,19 @@ export function isHead(value: unknown): value is HeadItem {
   );
 }
 
-export function isCommit(value: unknown): value is Commit {
+export function isCommit(value: unknown): value is LastCommit {
   return (
     isObject(value) &&
     typeof value['head'] === 'string' &&
     typeof value['job'] === 'string' &&
     Number.isSafeInteger(value['batch']) &&
     Number.isSafeInteger(value['fence']) &&
-    Array.isArray(value['tables'])
+    (Array.isArray(value['tables']) || isPages(value['pages']))
   );
+}
+
+function isPages(value: unknown): boolean {
+  return isObject(value) && typeof value['generation'] === 'string' && Number.isSafeInteger(value['count']);
 }
 
 export function isControl(value: unknown): value is Control {
