@@ -1,21 +1,17 @@
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasWal2json } from '../test/support/wal2json.ts';
 import { withServerCpu } from './bench-case.ts';
 import type { BenchCase, BenchGroup, Sample } from './bench-case.ts';
 import { createLogged, fillGiant, makeChanges, updateGiant } from './data.ts';
 import type { Sizes } from './data.ts';
-import { runEngine } from './engine-run.ts';
 import type { EngineJob } from './engine-run.ts';
+import { freshSlot, prepareSlot, readSlot, RUN_SLOT } from './log-slot.ts';
+import type { Plugin } from './log-slot.ts';
 import { measureShell } from './process-facts.ts';
-import { createRunFolder, DATABASE, openBenchServer } from './server.ts';
+import { DATABASE, openBenchServer } from './server.ts';
 import type { BenchServer } from './server.ts';
 
-type Plugin = 'pgoutput' | 'wal2json';
-
-/** The slot that jobs of ours and of pg_recvlogical read; copied from the base of its plugin for each run. */
-const RUN_SLOT = 'bench_run';
+const TABLES = ['logged'] as const;
 const OPTIONS = {
   pgoutput: `-o proto_version=1 -o publication_names=${RUN_SLOT}`,
   wal2json: '-o format-version=2 -o include-lsn=true -o include-timestamp=true -o include-xids=true -o include-types=false',
@@ -28,7 +24,7 @@ export async function openLog(folder: string, sizes: Sizes): Promise<BenchGroup>
   if (!hasWal2json()) console.error('wal2json is not installed, so it is not measured: node scripts/install-wal2json.mjs');
   const server = await openBenchServer(folder, async (fresh) => {
     await createLogged(fresh);
-    for (const plugin of plugins) await prepareSlot(fresh, folder, plugin);
+    for (const plugin of plugins) await prepareSlot(fresh, { folder, plugin, tables: TABLES });
     await makeChanges(fresh, sizes);
   });
   const { changes } = sizes;
@@ -53,7 +49,8 @@ export async function openLog(folder: string, sizes: Sizes): Promise<BenchGroup>
 export async function openGiant(folder: string, sizes: Sizes): Promise<BenchGroup> {
   const server = await openBenchServer(folder, async (fresh) => {
     await createLogged(fresh);
-    await prepareSlot(fresh, folder, 'pgoutput', () => fillGiant(fresh, sizes));
+    await fillGiant(fresh, sizes);
+    await prepareSlot(fresh, { folder, plugin: 'pgoutput', tables: TABLES });
     await updateGiant(fresh);
   });
   const changes = sizes.giantRows;
@@ -84,30 +81,6 @@ export async function openGiant(folder: string, sizes: Sizes): Promise<BenchGrou
   };
 }
 
-/** Lets a job of ours make slot, publication and bookmark, then keeps the state and a copy of the slot as the base of all runs. `before` runs ahead of that. */
-async function prepareSlot(server: BenchServer, folder: string, plugin: Plugin, before?: () => Promise<void>): Promise<void> {
-  await before?.();
-  await using run = await createRunFolder();
-  await runEngine({ server, folder: run.path, compression: 'none', lines: linesOf(plugin) });
-  await cp(join(run.path, 'state'), join(folder, `state-${plugin}`), { recursive: true });
-  await server.query(`
-    select pg_copy_logical_replication_slot('${RUN_SLOT}', 'base_${plugin}', false);
-    select pg_drop_replication_slot('${RUN_SLOT}')`);
-}
-
-function linesOf(plugin: Plugin): readonly string[] {
-  return [
-    'connections: 1',
-    `logBased: { plugin: ${plugin}, consume: stream, slot: ${RUN_SLOT} }`,
-    'tables: [{ table: public.logged, method: LOG_BASED }]',
-  ];
-}
-
-async function freshSlot(server: BenchServer, plugin: Plugin): Promise<void> {
-  await server.query(`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${RUN_SLOT}'`);
-  await server.query(`select pg_copy_logical_replication_slot('base_${plugin}', '${RUN_SLOT}', false)`);
-}
-
 async function runOurs(
   server: BenchServer,
   {
@@ -123,11 +96,7 @@ async function runOurs(
   },
 ): Promise<Sample> {
   await freshSlot(server, plugin);
-  await using run = await createRunFolder();
-  const job = { server, folder: run.path, compression, lines: linesOf(plugin), state: join(folder, `state-${plugin}`) };
-  const outcome = await withServerCpu(server, () => runEngine(job));
-  if (outcome.rows !== changes) throw new Error(`${outcome.rows} changes in place of ${changes}`);
-  return outcome;
+  return withServerCpu(server, () => readSlot(server, { folder, plugin, compression, changes, tables: TABLES }));
 }
 
 function recvlogicalCase(server: BenchServer, plugin: Plugin, changes: number): BenchCase {

@@ -4,6 +4,7 @@ const PANEL = { width: 280, height: 220, left: 46, right: 12, top: 34, bottom: 3
 const SERIES = [
   { series: 'data', title: 'Rows: 1x and 10x', of: ({ rows }: GrowthPoint) => rows },
   { series: 'tables', title: 'Tables, 200 rows each', of: ({ tables }: GrowthPoint) => tables },
+  { series: 'log', title: 'Changes in 1 to 1,000 tables', of: ({ tables }: GrowthPoint) => tables },
   { series: 'workers', title: 'Workers on one table', of: ({ workers }: GrowthPoint) => workers },
 ] as const;
 
